@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The request as values: everything later steps need to know about what the user asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+
+from wheelship.oci.platform import Platform
+
+__all__ = [
+    "Accelerator",
+    "Budget",
+    "Check",
+    "CheckRequest",
+    "Health",
+    "Project",
+    "Request",
+    "Sources",
+    "Variant",
+    "Waiver",
+]
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+
+class Accelerator(StrEnum):
+    """The closed set of accelerators (DESIGN §7)."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+    ROCM = "rocm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """The project to ship, as its own files describe it.
+
+    Attributes:
+        root: absolute directory of the project.
+        name: normalised distribution name.
+        version: as declared; ``"0"`` when there is none.
+        requires_python: specifier as written, or None.
+        dependencies: PEP 508 strings of the project itself (the ``[project]`` table or
+            ``requirements.txt``), in the order written.
+        extras: optional dependencies by normalised extra name.
+        groups: dependency groups (PEP 735) by normalised name, includes resolved.
+        scripts: console scripts, ``name -> module:attribute``.
+        gui_scripts / entry_points: not supported yet in source mode and therefore refused.
+        config_file: the file that holds the wheelship table (for messages), or None.
+        constraints: PEP 508 strings that only constrain.
+    """
+
+    root: Path
+    name: str
+    version: str
+    requires_python: str | None
+    dependencies: tuple[str, ...]
+    extras: dict[str, tuple[str, ...]]
+    groups: dict[str, tuple[str, ...]]
+    scripts: dict[str, str]
+    config_file: Path | None
+    constraints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """The HTTP health probe; durations in seconds."""
+
+    path: str
+    port: int
+    interval_seconds: float = 30.0
+    timeout_seconds: float = 3.0
+    start_period_seconds: float = 40.0
+    retries: int = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRequest:
+    """One request with the expected answer.
+
+    ``file`` (relative to the project) is sent as the form field ``field``; ``json`` as a JSON
+    body; at most one of them. ``expect`` is the part of the JSON answer that must be there.
+    """
+
+    path: str
+    method: str = "GET"
+    status: int = 200
+    file: str | None = None
+    field: str = "file"
+    json: Json = None
+    expect: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What ``wheelship check`` tries beside the health probe."""
+
+    imports: tuple[str, ...] = ()
+    request: CheckRequest | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Upper limits in bytes (or layers); None = no limit."""
+
+    transfer_bytes: int | None = None
+    unpacked_bytes: int | None = None
+    layers: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """Something accepted by the user in spite of a check, with the reason they gave."""
+
+    package: str
+    version: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Where wheels and packages come from.
+
+    Attributes:
+        find_links: absolute local directories of wheels, in order of preference.
+        index: URL of the main package index, or None for uv's own default.
+        extra_indexes: further index URLs.
+        torch_index: replacement of the accelerator's own index (URL or absolute directory).
+        debian_mirror: mirror URL, or None to read the machine's apt sources.
+    """
+
+    find_links: tuple[Path, ...] = ()
+    index: str | None = None
+    extra_indexes: tuple[str, ...] = ()
+    torch_index: str | None = None
+    debian_mirror: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One variant with every project-wide setting already merged in.
+
+    Attributes:
+        python: ``"3.11"`` or ``"3.13"``.
+        accelerator_version: ``"13.0"`` for CUDA and the like; None for the CPU.
+        command / entrypoint: argument vectors; None = none given.
+        env: the user's own variables, which win over those of the accelerator's data.
+        user: ``(uid, gid)``.
+        writable: absolute directories the service may write to.
+        include / exclude: globs of project files for the application layer, relative to the root.
+    """
+
+    name: str
+    accelerator: Accelerator
+    accelerator_version: str | None = None
+    gpu_targets: tuple[str, ...] = ()
+    platforms: tuple[Platform, ...]
+    python: str
+    base: str = "debian"
+    system_packages: tuple[str, ...] = ()
+    waive_scripts: tuple[Waiver, ...] = ()
+    waive_record: tuple[Waiver, ...] = ()
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    exclude_packages: tuple[str, ...] = ()
+    omit: dict[str, tuple[str, ...]]
+    sources: Sources
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    env: dict[str, str]
+    port: int | None = None
+    workdir: str = "/app"
+    user: tuple[int, int] = (65532, 65532)
+    writable: tuple[str, ...] = ()
+    labels: dict[str, str]
+    health: Health | None = None
+    check: Check
+    budget: Budget
+    bytecode: Literal["all", "none"] = "all"
+    layers: int = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A validated request: the project, its variants by name, and which one is the default."""
+
+    project: Project
+    variants: dict[str, Variant]
+    default_variant: str
+    repository: str | None = None
