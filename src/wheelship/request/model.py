@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -48,9 +48,11 @@ class Project:
         extras: optional dependencies by normalised extra name.
         groups: dependency groups (PEP 735) by normalised name, includes resolved.
         scripts: console scripts, ``name -> module:attribute``.
-        gui_scripts / entry_points: not supported yet in source mode and therefore refused.
+        entry_points: the other groups of entry points, ``group -> name -> object``.
         config_file: the file that holds the wheelship table (for messages), or None.
         constraints: PEP 508 strings that only constrain.
+        declared: there is a ``[project]`` table, so the project is a distribution with a
+            ``.dist-info`` of its own; otherwise its name is only that of its directory.
     """
 
     root: Path
@@ -63,6 +65,8 @@ class Project:
     scripts: dict[str, str]
     config_file: Path | None
     constraints: tuple[str, ...] = ()
+    entry_points: dict[str, dict[str, str]] = field(default_factory=dict)
+    declared: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,9 +191,22 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A validated request: the project, its variants by name, and which one is the default."""
+    """A validated request: the project, its variants by name, and which one is the default.
+
+    Attributes:
+        repository: image repository without tag, or None.
+        name: the image's own name; None = the project's (see :attr:`image_name`).
+        notes: what was decided for the user and should be shown to them, one sentence each.
+    """
 
     project: Project
     variants: dict[str, Variant]
     default_variant: str
     repository: str | None = None
+    name: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def image_name(self) -> str:
+        """The name that layouts and archives of this project's images get."""
+        return self.name or self.project.name

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading a promised DEFLATE stream: bounded, and refused unless it is exactly as promised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from isal import isal_zlib
+
+from wheelship.archive.entry import Deflated
+from wheelship.archive.errors import ContentMismatch
+
+__all__ = ["inflate", "inflate_all"]
+
+_RAW = -15
+_IN_BYTES = 256 * 1024
+_OUT_BYTES = 1024 * 1024
+
+
+def inflate(content: Deflated, path: str) -> Iterator[tuple[bytes, bytes]]:
+    """Yield ``(compressed, inflated)`` pieces of at most 256 KiB and 1 MiB.
+
+    A compressed piece is empty when one read inflates into several pieces.
+
+    Raises:
+        ContentMismatch: the stream does not end exactly at ``compressed_bytes``, or its size or
+            CRC-32 is not the promised one. Pieces yielded before are then worthless.
+    """
+    decoder = isal_zlib.decompressobj(_RAW)
+    offset, left = content.offset, content.compressed_bytes
+    size = crc = 0
+    while left:
+        raw = content.read_at(offset, min(_IN_BYTES, left))
+        if not raw or decoder.eof:
+            raise ContentMismatch("its DEFLATE stream ends before its member does", where=path)
+        offset += len(raw)
+        left -= len(raw)
+        feed, more = raw, True
+        while more:
+            try:
+                data = decoder.decompress(feed, _OUT_BYTES)
+            except isal_zlib.IsalError as error:  # type: ignore[misc] - its stub calls the class an instance
+                raise ContentMismatch(f"has a damaged DEFLATE stream: {error}", where=path) from error
+            size += len(data)
+            if size > content.size_bytes:
+                raise ContentMismatch(
+                    f"inflates to more than the promised {content.size_bytes} bytes", where=path
+                )
+            crc = isal_zlib.crc32(data, crc)
+            yield raw, data
+            raw, feed = b"", decoder.unconsumed_tail
+            # isal keeps output back although it has taken all input: a full piece means more.
+            more = bool(feed) or (len(data) == _OUT_BYTES and not decoder.eof)
+    if not decoder.eof or decoder.unused_data:
+        raise ContentMismatch("its DEFLATE stream does not end where its member ends", where=path)
+    if size != content.size_bytes or crc != content.crc32:
+        raise ContentMismatch(
+            f"has {size} bytes with CRC-32 {crc:08x}, promised were "
+            f"{content.size_bytes} bytes with {content.crc32:08x}",
+            where=path,
+        )
+
+
+def inflate_all(content: Deflated, path: str) -> bytes:
+    """Return the whole content of a small stream.
+
+    Raises:
+        ContentMismatch: as for :func:`inflate`.
+    """
+    return b"".join(data for _, data in inflate(content, path))

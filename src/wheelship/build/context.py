@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a build needs from outside, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from wheelship.debian.lock import LockedPackage
+from wheelship.errors import GateFailed, WheelshipError
+from wheelship.events import Emit
+from wheelship.lock.model import LockedWheel
+from wheelship.oci.image import Image, Layer
+from wheelship.plan.model import ImagePlan
+from wheelship.store.store import Store
+
+__all__ = ["Artifacts", "BudgetBroken", "BuildContext", "BuiltImage", "BuiltLayer", "Cancelled"]
+
+
+class BudgetBroken(GateFailed):
+    """The image is larger than its budget allows."""
+
+    code = "budget-broken"
+
+
+class Cancelled(WheelshipError):
+    """Work was given up because other work of the same build failed."""
+
+    code = "cancelled"
+
+
+class Artifacts(Protocol):
+    """Where locked files come from; both wait until the file is there and verified.
+
+    Implementations raise :class:`~wheelship.errors.NetworkError` or ``InputError``.
+    """
+
+    def prefetch(self, files: Iterable[LockedWheel | LockedPackage]) -> None:
+        """Begin to fetch ``files`` in the background."""
+        ...
+
+    def path(self, file: LockedWheel | LockedPackage) -> Path:
+        """Return the local file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildContext:
+    """The ambient things, handed in: store, sources of files, events, number of cores to use.
+
+    ``machine`` is the architecture this machine runs (``amd64``), for which an interpreter can be
+    started.
+    """
+
+    store: Store
+    artifacts: Artifacts
+    emit: Emit
+    jobs: int
+    machine: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltLayer:
+    """A layer of the image: what it is, and whether it was there before this build."""
+
+    layer: Layer
+    kind: str
+    reused: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltImage:
+    """A built image; ``seconds`` is the wall time it took."""
+
+    plan: ImagePlan
+    image: Image
+    layers: tuple[BuiltLayer, ...]
+    seconds: float

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Turns each recipe of a plan into the entries of its layer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import assert_never
+
+from wheelship.archive.entry import Directory, Entry, File, InMemory, Symlink
+from wheelship.archive.layer import with_parents
+from wheelship.build.context import BuildContext
+from wheelship.build.wheels import wheel_files, wheel_modules
+from wheelship.build.workshop import Workshop
+from wheelship.bytecode.compiler import Module
+from wheelship.plan.make import HEALTH_PATH, health_probe
+from wheelship.plan.model import (
+    ApplicationRecipe,
+    BaseRecipe,
+    BytecodeRecipe,
+    ConfigurationRecipe,
+    PythonRecipe,
+    Recipe,
+    WheelsRecipe,
+)
+from wheelship.request.sources import entries as source_entries
+from wheelship.wheel.install import Environment
+from wheelship.wheel.script import console_script
+
+__all__ = ["layer_entries"]
+
+
+@contextmanager
+def layer_entries(
+    recipe: Recipe, context: BuildContext, workshop: Workshop
+) -> Iterator[Iterator[Entry]]:
+    """Yield the entries of one layer, parents first; wheels stay open while they are consumed.
+
+    Raises:
+        WheelshipError: an input is missing, malformed or not what the lock says.
+    """
+    with ExitStack() as stack:
+        entries: Iterable[Entry]
+        match recipe:
+            case BaseRecipe():
+                entries = _base(recipe, context, stack)
+            case PythonRecipe():
+                entries = _python(recipe, workshop)
+            case WheelsRecipe():
+                entries = wheel_files(recipe, context, stack)
+            case BytecodeRecipe():
+                modules = wheel_modules(recipe.wheels, context, stack)
+                compiler = workshop.compiler(recipe.lock, recipe.wheels.python)
+                entries = _pyc(compiler.compile(modules))
+            case ApplicationRecipe():
+                entries = _application(recipe, workshop)
+            case ConfigurationRecipe():
+                entries = _configuration(recipe)
+            case _:
+                assert_never(recipe)
+        yield with_parents(entries)
+
+
+def _base(recipe: BaseRecipe, context: BuildContext, stack: ExitStack) -> Iterator[Entry]:
+    from wheelship.debian.base import base_entries
+
+    debs = [(package, context.artifacts.path(package)) for package in recipe.lock.packages]
+    work = stack.enter_context(context.store.work_directory())
+    return base_entries(debs, recipe.lock.release, work, waivers=recipe.waivers)
+
+
+def _python(recipe: PythonRecipe, workshop: Workshop) -> Iterator[Entry]:
+    environment = Environment(python=recipe.python)
+    root = environment.root
+    settings = f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {recipe.python}\n"
+    for name in ("python", "python3", f"python{recipe.python}"):
+        yield Symlink(path=f"{root}/bin/{name}", target=f"/usr/bin/python{recipe.python}")
+    yield File(path=f"{root}/pyvenv.cfg", content=InMemory(settings.encode()))
+    yield Directory(path=environment.site_packages)
+    yield File(path=HEALTH_PATH, content=InMemory(health_probe()))
+    if recipe.bytecode:
+        compiler = workshop.compiler(recipe.lock, recipe.python)
+        yield from _pyc(compiler.compile(workshop.standard_library(recipe.lock, recipe.python)))
+
+
+def _application(recipe: ApplicationRecipe, workshop: Workshop) -> Iterator[Entry]:
+    environment = Environment(python=recipe.python)
+    files: list[File] = [*source_entries(recipe.snapshot)]
+    for script in recipe.snapshot.scripts:
+        data = console_script(environment.interpreter, script.module, script.attribute)
+        path = f"{environment.root}/bin/{script.name}"
+        files.append(File(path=path, mode=0o755, content=InMemory(data)))
+    files.sort(key=lambda entry: entry.path)
+    yield from files
+    if recipe.lock is not None:
+        modules = [_source_module(one) for one in files if one.path.endswith(".py")]
+        yield from _pyc(workshop.compiler(recipe.lock, recipe.python).compile(modules))
+
+
+def _source_module(entry: File) -> Module:
+    content = entry.content
+    if isinstance(content, InMemory):
+        return Module(path=entry.path, read=lambda: content.data)
+    assert not hasattr(content, "crc32")  # noqa: S101 - sources are never zip members
+    return Module(path=entry.path, read=lambda: b"".join(content.open()))
+
+
+def _configuration(recipe: ConfigurationRecipe) -> Iterator[Entry]:
+    uid, _ = recipe.user
+    found: dict[str, Directory] = {}
+    if recipe.workdir.strip("/"):
+        path = recipe.workdir.strip("/")
+        found[path] = Directory(path=path)
+    for writable in recipe.writable:
+        path = writable.strip("/")
+        # Group 0 with its rights lets an arbitrary uid write too, as OpenShift assigns them.
+        found[path] = Directory(path=path, mode=0o775, uid=uid, gid=0)
+    return iter([found[path] for path in sorted(found)])
+
+
+def _pyc(compiled: Iterable[tuple[str, bytes]]) -> Iterator[File]:
+    return (File(path=path, content=InMemory(data)) for path, data in compiled)

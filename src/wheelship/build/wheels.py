@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Opens the wheels of a layer and joins what they install."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+from wheelship.archive.entry import Content, Deflated, File, InMemory
+from wheelship.build.context import BuildContext
+from wheelship.bytecode.compiler import Module
+from wheelship.errors import InputError
+from wheelship.lock.model import LockedWheel
+from wheelship.plan.model import WheelsRecipe
+from wheelship.wheel.install import Environment, installed_entries, python_sources
+from wheelship.wheel.reader import Wheel, open_wheel
+
+__all__ = ["ConflictingFiles", "wheel_files", "wheel_modules"]
+
+
+class ConflictingFiles(InputError):
+    """Two packages install different files under one path."""
+
+    code = "conflicting-files"
+
+
+def wheel_files(recipe: WheelsRecipe, context: BuildContext, stack: ExitStack) -> list[File]:
+    """Return what the wheels of one layer install, sorted by path.
+
+    A path claimed by several wheels is kept once when they agree on its bytes.
+
+    Raises:
+        ConflictingFiles: they do not agree.
+    """
+    environment = Environment(python=recipe.python)
+    claimed: dict[str, tuple[File, str]] = {}
+    for locked in recipe.wheels:
+        wheel = _open(locked, recipe, context, stack)
+        for file in installed_entries(wheel, environment, recipe.omit_of(locked)):
+            if file.path not in claimed:
+                claimed[file.path] = (file, locked.name)
+                continue
+            other, owner = claimed[file.path]
+            if _promise(file.content) != _promise(other.content):
+                raise ConflictingFiles(
+                    f"{owner} and {locked.name} install different files as /{file.path}",
+                    hint=f'leave one of them out: exclude = ["{locked.name}"], or its file:\n'
+                    f'omit = {{ {locked.name} = ["{_below(file.path, environment)}"] }}',
+                )
+    return [claimed[path][0] for path in sorted(claimed)]
+
+
+def wheel_modules(
+    recipe: WheelsRecipe, context: BuildContext, stack: ExitStack
+) -> Iterator[Module]:
+    """Yield the Python modules that the wheels install, wheel by wheel."""
+    environment = Environment(python=recipe.python)
+    seen: set[str] = set()
+    for locked in recipe.wheels:
+        wheel = _open(locked, recipe, context, stack)
+        for path, member in python_sources(wheel, environment, recipe.omit_of(locked)):
+            if path not in seen:
+                seen.add(path)
+                yield Module(path=path, read=_reader(wheel, member))
+
+
+def _open(
+    locked: LockedWheel, recipe: WheelsRecipe, context: BuildContext, stack: ExitStack
+) -> Wheel:
+    path = context.artifacts.path(locked)
+    waived = locked.name in recipe.waived
+    return stack.enter_context(
+        open_wheel(path, locked.filename, sha256=locked.sha256, waive_record=waived)
+    )
+
+
+def _reader(wheel: Wheel, member: str) -> Callable[[], bytes]:
+    return lambda: wheel.read(member)
+
+
+def _promise(content: Content) -> tuple[object, ...]:
+    """Return what identifies a content without reading it: its promised hash, or its bytes."""
+    if isinstance(content, Deflated):
+        return (content.size_bytes, content.crc32, content.expected_hash)
+    if isinstance(content, InMemory):
+        return (content.data,)
+    return (content,)
+
+
+def _below(path: str, environment: Environment) -> str:
+    return path.removeprefix(environment.site_packages + "/")

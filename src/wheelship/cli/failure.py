@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Renders errors: what, where, why and a fix; as JSON under ``--json``; tracebacks on request."""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from typing import Any
+
+from wheelship.cli.settings import Settings
+from wheelship.errors import ExitStatus, WheelshipError
+
+__all__ = ["render_bug", "render_failure"]
+
+_RED, _BOLD, _CYAN, _PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[36m", "\x1b[0m"
+
+
+def render_failure(error: WheelshipError, settings: Settings) -> int:
+    """Write ``error`` and return its exit status."""
+    if settings.json:
+        sys.stdout.write(json.dumps({"error": _document(error)}, indent=2) + "\n")
+    else:
+        sys.stderr.write(_text(error, colored=settings.colored))
+    if settings.verbose:
+        sys.stderr.write("".join(traceback.format_exception(error)))
+    return error.exit_status
+
+
+def render_bug(error: Exception, settings: Settings) -> int:
+    """Write what is needed to report a bug and return the exit status for it."""
+    name = type(error).__name__
+    if settings.json:
+        document = {"code": "bug", "message": f"{name}: {error}"}
+        sys.stdout.write(json.dumps({"error": document}, indent=2) + "\n")
+    sys.stderr.write(f"error[bug]: {name}: {error}\n")
+    if settings.verbose:
+        sys.stderr.write("".join(traceback.format_exception(error)))
+    else:
+        sys.stderr.write("  hint: run again with --verbose and report the traceback\n")
+    return ExitStatus.BUG
+
+
+def _document(error: WheelshipError) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "code": error.code,
+        "message": error.message,
+        "where": error.where,
+        "hint": error.hint,
+        "exit_status": int(error.exit_status),
+    }
+    findings = getattr(error, "findings", ())
+    if findings:
+        document["findings"] = [
+            {
+                "file": str(one.file),
+                "line": one.line,
+                "key": one.key,
+                "message": one.message,
+                "hint": one.hint,
+            }
+            for one in findings
+        ]
+    return document
+
+
+def _text(error: WheelshipError, *, colored: bool) -> str:
+    red, bold, cyan, plain = (_RED, _BOLD, _CYAN, _PLAIN) if colored else ("",) * 4
+    where = f"{bold}{error.where}{plain}: " if error.where else ""
+    lines = [f"{red}error[{error.code}]{plain}: {where}{error.message}"]
+    for one in getattr(error, "findings", ()):
+        place = f"{one.file}:{one.line}" if one.line else str(one.file)
+        key = f" {one.key}:" if one.key else ""
+        lines.append(f"  {bold}{place}{plain}:{key} {one.message}")
+        if one.hint:
+            lines += _hint(one.hint, "    ", cyan, plain)
+    if error.hint:
+        lines += _hint(error.hint, "  ", cyan, plain)
+    return "\n".join(lines) + "\n"
+
+
+def _hint(text: str, indent: str, cyan: str, plain: str) -> list[str]:
+    first, *rest = text.splitlines()
+    return [f"{indent}{cyan}hint{plain}: {first}", *(f"{indent}      {line}" for line in rest)]

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command group; a command's module is imported when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import ClassVar
+
+import click
+
+from wheelship import __version__
+from wheelship.cli.failure import render_bug, render_failure
+from wheelship.cli.settings import Settings, common_options
+from wheelship.errors import ExitStatus, WheelshipError
+
+__all__ = ["run"]
+
+
+class _Commands(click.Group):
+    """Knows its commands by name and one line of help; imports only the one that is called."""
+
+    table: ClassVar[dict[str, str]] = {
+        "build": "Build the images of a project.",
+        "lock": "Resolve the project and write its locks.",
+        "check": "Start an image as its users would, and prove that it works.",
+        "cache": "Show, verify or prune the store.",
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return list(self.table)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in self.table:
+            return None
+        command = import_module(f"wheelship.cli.{cmd_name}_command").command
+        assert isinstance(command, click.Command)  # noqa: S101 - our own modules
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.table:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], self.table, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            ctx.fail(f"there is no command {args[0]!r}.{hint} See: wheelship --help")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.table.items()))
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit status: 0 done, 1 a gate failed (budget, check), 2 usage, 3 input or "
+    "configuration, 4 network, 5 this machine, 70 a bug, 130 interrupted.",
+)
+@click.version_option(__version__, "-V", "--version", message="wheelship %(version)s")
+@common_options
+def _wheelship() -> None:
+    """Small, reproducible container images for Python services, without a Docker daemon.
+
+    Turns the locked wheels and Debian packages of a project straight into image layers.
+
+    \b
+        wheelship build                 the default variant into dist/
+        wheelship check                 start it, ask it, stop it
+    """
+
+
+def run(argv: Sequence[str]) -> int:
+    """Parse ``argv``, run the command and return the exit status; errors are rendered here."""
+    settings = Settings(environ=dict(os.environ))
+    try:
+        _wheelship.main(args=list(argv), prog_name="wheelship", standalone_mode=False, obj=settings)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show()
+        return ExitStatus.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("interrupted\n")
+        return ExitStatus.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitStatus.DONE
+    except WheelshipError as error:
+        return render_failure(error, settings)
+    except Exception as error:  # noqa: BLE001 - the outermost frame: anything here is our bug
+        return render_bug(error, settings)
+    return ExitStatus.DONE

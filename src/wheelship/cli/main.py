@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Entry point: the group of commands, loaded one by one, and the way errors end the program."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from wheelship import __version__
+
+__all__ = ["entry", "main"]
+
+
+def entry() -> None:
+    """Run the command line of this process and exit with its status."""
+    sys.exit(main(sys.argv[1:]))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command line; returns the exit status (DESIGN §5)."""
+    if list(argv) in (["--version"], ["-V"]):
+        # Asked by scripts before every call: not worth importing a parser for.
+        sys.stdout.write(f"wheelship {__version__}\n")
+        return 0
+    from wheelship.cli.group import run
+
+    return run(argv)
+
+
+if __name__ == "__main__":
+    entry()

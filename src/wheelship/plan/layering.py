@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which wheels get a layer of their own, and which share one (DESIGN §10).
+
+Heavy wheels get their own layers, largest first, while the limit allows. Light ones fall into a
+fixed number of groups by a hash of their name, so that a package that is added, removed or bumped
+touches one group and never moves its neighbours to another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from wheelship.lock.model import LockedWheel
+
+__all__ = ["GROUPS", "HEAVY_BYTES", "Layering", "arrange"]
+
+GROUPS = 8
+"""Groups of light wheels. With 8, bumping one of 37 packages moves 1-2 MB; fewer move more,
+more would leave too few of the 40 layers to the heavy wheels of a CUDA image."""
+
+HEAVY_BYTES = 2_000_000
+"""Compressed size from which a wheel is worth a layer of its own."""
+
+_FIXED_LAYERS = 4  # base, python, application, configuration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layering:
+    """``own`` in layer order (largest first); ``groups`` by ascending group number, none empty.
+
+    ``own_bytecode`` are the names whose bytecode is a layer of its own; the bytecode of all
+    others joins the group their name falls into.
+    """
+
+    own: tuple[LockedWheel, ...]
+    groups: tuple[tuple[LockedWheel, ...], ...]
+    own_bytecode: frozenset[str]
+
+    def bytecode_groups(self) -> tuple[tuple[LockedWheel, ...], ...]:
+        """Return the wheels whose bytecode shares a layer, group by group."""
+        rest = [wheel for wheel in self.own if wheel.name not in self.own_bytecode]
+        return _grouped([*rest, *(wheel for group in self.groups for wheel in group)])
+
+
+def arrange(wheels: Iterable[LockedWheel], limit: int) -> Layering:
+    """Divide ``wheels`` so that the image stays within ``limit`` layers where that is possible."""
+    ordered = sorted(wheels, key=lambda wheel: (-wheel.size_bytes, wheel.name))
+    left = limit - _FIXED_LAYERS - 2 * GROUPS
+    own: list[LockedWheel] = []
+    with_bytecode: set[str] = set()
+    for wheel in ordered:
+        cost = 1 if _binary_only(wheel) else 2
+        if wheel.size_bytes < HEAVY_BYTES or cost > left:
+            break
+        own.append(wheel)
+        left -= cost
+        if cost > 1:
+            with_bytecode.add(wheel.name)
+    return Layering(
+        own=tuple(own),
+        groups=_grouped(ordered[len(own) :]),
+        own_bytecode=frozenset(with_bytecode),
+    )
+
+
+def _grouped(wheels: Iterable[LockedWheel]) -> tuple[tuple[LockedWheel, ...], ...]:
+    groups: dict[int, list[LockedWheel]] = {}
+    for wheel in sorted(wheels, key=lambda wheel: wheel.name):
+        groups.setdefault(group_of(wheel.name), []).append(wheel)
+    return tuple(tuple(groups[number]) for number in sorted(groups))
+
+
+def group_of(name: str) -> int:
+    """Return the group of a normalised package name."""
+    return hashlib.sha256(name.encode()).digest()[0] % GROUPS
+
+
+def _binary_only(wheel: LockedWheel) -> bool:
+    """Tell a wheel that carries libraries (``py3-none-manylinux…``): its modules are a handful."""
+    _, _, tags = wheel.filename.removesuffix(".whl").rpartition("-")
+    abi = wheel.filename.removesuffix(".whl").split("-")[-2]
+    return abi == "none" and tags != "any"

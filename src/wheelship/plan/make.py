@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes the plan of one image out of request, locks and accelerator data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+
+from wheelship.archive.gzip import CODEC
+from wheelship.archive.layer import WRITER_VERSION
+from wheelship.debian.lock import DebianLock
+from wheelship.lock.model import LockedWheel
+from wheelship.oci.config import Healthcheck, canonical_json
+from wheelship.oci.digest import Digest
+from wheelship.oci.image import Package
+from wheelship.oci.platform import Platform
+from wheelship.plan.layering import Layering, arrange
+from wheelship.plan.model import (
+    ApplicationRecipe,
+    BaseRecipe,
+    BytecodeRecipe,
+    ConfigurationRecipe,
+    ImagePlan,
+    LayerPlan,
+    PythonRecipe,
+    RunConfig,
+    WheelsRecipe,
+)
+from wheelship.request.model import Project, Variant
+from wheelship.request.sources import Snapshot
+from wheelship.wheel.install import INSTALL_VERSION, Environment
+
+__all__ = ["COMPILE_VERSION", "HEALTH_PATH", "Inputs", "health_probe", "plan_image"]
+
+COMPILE_VERSION = 1
+"""Part of every bytecode layer's key; raise it whenever the same sources would compile otherwise."""
+
+BASE_VERSION = 1
+"""Part of the base layer's key; raise it whenever packages would be joined otherwise."""
+
+HEALTH_PATH = "opt/wheelship/health.py"
+_PATH = "{prefix}/bin:/usr/local/bin:/usr/bin:/bin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """What a plan is made of; ``environment`` are the variables of the accelerator's data."""
+
+    project: Project
+    variant: Variant
+    platform: Platform
+    wheels: tuple[LockedWheel, ...]
+    debian: DebianLock
+    snapshot: Snapshot
+    environment: dict[str, str]
+    created: str
+
+
+def plan_image(inputs: Inputs) -> ImagePlan:
+    """Return the plan of one variant on one platform; equal inputs give an equal plan."""
+    variant = inputs.variant
+    layers = [_base(inputs), _python(inputs)]
+    layering = arrange(inputs.wheels, variant.layers)
+    layers += [_wheels(inputs, (wheel,)) for wheel in layering.own]
+    layers += [_wheels(inputs, group) for group in layering.groups]
+    if variant.bytecode == "all":
+        layers += _bytecode(inputs, layering)
+    layers += [_application(inputs), _configuration(inputs)]
+    return ImagePlan(
+        name=inputs.project.name,
+        variant=variant.name,
+        platform=inputs.platform,
+        layers=tuple(layers),
+        run=_run(inputs),
+        annotations=_annotations(inputs),
+        created=inputs.created,
+        budget=variant.budget,
+        layer_limit=variant.layers,
+    )
+
+
+def health_probe() -> bytes:
+    """Return the source of the probe that images carry."""
+    return resources.files("wheelship.plan").joinpath("image_files/health.py").read_bytes()
+
+
+def _key(kind: str, **inputs: object) -> Digest:
+    fixed = {"kind": kind, "writer": WRITER_VERSION, "codec": CODEC}
+    return Digest.of(canonical_json({**fixed, **inputs}))
+
+
+def _base(inputs: Inputs) -> LayerPlan:
+    lock = inputs.debian
+    waived = [[waiver.package, waiver.reason] for waiver in inputs.variant.waive_scripts]
+    return LayerPlan(
+        key=_key(
+            "base",
+            version=BASE_VERSION,
+            release=lock.release,
+            packages=[package.sha256 for package in lock.packages],
+            waived=waived,
+        ),
+        title=f"debian {lock.release}: {len(lock.packages)} packages",
+        kind="base",
+        packages=tuple(
+            Package(name=one.name, version=one.version, type="debian") for one in lock.packages
+        ),
+        recipe=BaseRecipe(lock=lock, waivers=inputs.variant.waive_scripts),
+    )
+
+
+def _interpreter(lock: DebianLock, python: str) -> str:
+    """Return the exact build of the interpreter: bytecode is the same on all architectures."""
+    for package in lock.packages:
+        if package.name == f"python{python}-minimal":
+            return f"{python}/{package.version}"
+    raise AssertionError(f"the base holds no python{python}-minimal")
+
+
+def _python(inputs: Inputs) -> LayerPlan:
+    python = inputs.variant.python
+    key = _key(
+        "python",
+        version=COMPILE_VERSION,
+        interpreter=_interpreter(inputs.debian, python),
+        # The library's _sysconfigdata module differs between architectures, its other modules do not.
+        architecture=inputs.debian.architecture,
+        prefix=Environment(python=python).prefix,
+        bytecode=inputs.variant.bytecode,
+        probe=Digest.of(health_probe()).hex,
+    )
+    recipe = PythonRecipe(
+        lock=inputs.debian, python=python, bytecode=inputs.variant.bytecode == "all"
+    )
+    return LayerPlan(
+        key=key, title=f"python {python}: environment", kind="bytecode", packages=(), recipe=recipe
+    )
+
+
+def _wheels(inputs: Inputs, wheels: tuple[LockedWheel, ...]) -> LayerPlan:
+    recipe = _wheels_recipe(inputs, wheels)
+    return LayerPlan(
+        key=_key("wheels", **_wheels_key(recipe)),
+        title=_title(wheels),
+        kind="wheels",
+        packages=_packages(wheels),
+        recipe=recipe,
+    )
+
+
+def _wheels_recipe(inputs: Inputs, wheels: tuple[LockedWheel, ...]) -> WheelsRecipe:
+    names = {wheel.name for wheel in wheels}
+    variant = inputs.variant
+    return WheelsRecipe(
+        wheels=wheels,
+        python=variant.python,
+        omit=tuple(sorted((name, globs) for name, globs in variant.omit.items() if name in names)),
+        waived=tuple(
+            wheel.name
+            for wheel in wheels
+            if any(
+                waiver.package == wheel.name and waiver.version in (None, wheel.version)
+                for waiver in variant.waive_record
+            )
+        ),
+    )
+
+
+def _wheels_key(recipe: WheelsRecipe) -> dict[str, object]:
+    environment = Environment(python=recipe.python)
+    return {
+        "version": INSTALL_VERSION,
+        "wheels": [[wheel.filename, wheel.sha256] for wheel in recipe.wheels],
+        "omit": [[name, list(globs)] for name, globs in recipe.omit],
+        "waived": list(recipe.waived),
+        "site": environment.site_packages,
+    }
+
+
+def _bytecode(inputs: Inputs, layering: Layering) -> list[LayerPlan]:
+    sets = [(wheel,) for wheel in layering.own if wheel.name in layering.own_bytecode]
+    layers: list[LayerPlan] = []
+    for wheels in (*sets, *layering.bytecode_groups()):
+        recipe = _wheels_recipe(inputs, wheels)
+        key = _key(
+            "bytecode",
+            compile=COMPILE_VERSION,
+            interpreter=_interpreter(inputs.debian, inputs.variant.python),
+            of=_wheels_key(recipe),
+        )
+        layers.append(
+            LayerPlan(
+                key=key,
+                title=f"bytecode of {_title(wheels)}",
+                kind="bytecode",
+                packages=(),
+                recipe=BytecodeRecipe(wheels=recipe, lock=inputs.debian),
+            )
+        )
+    return layers
+
+
+def _application(inputs: Inputs) -> LayerPlan:
+    compiled = inputs.variant.bytecode == "all"
+    python = inputs.variant.python
+    key = _key(
+        "application",
+        snapshot=inputs.snapshot.key.hex,
+        compile=[COMPILE_VERSION, _interpreter(inputs.debian, python)] if compiled else None,
+        site=Environment(python=python).site_packages,
+    )
+    name, version = inputs.project.name, inputs.project.version
+    return LayerPlan(
+        key=key,
+        title=f"{name} {version}",
+        kind="application",
+        packages=(Package(name=name, version=version, type="application"),),
+        recipe=ApplicationRecipe(
+            snapshot=inputs.snapshot, python=python, lock=inputs.debian if compiled else None
+        ),
+    )
+
+
+def _configuration(inputs: Inputs) -> LayerPlan:
+    variant = inputs.variant
+    recipe = ConfigurationRecipe(
+        user=variant.user, writable=tuple(sorted(variant.writable)), workdir=variant.workdir
+    )
+    key = _key(
+        "configuration",
+        user=list(recipe.user),
+        writable=list(recipe.writable),
+        workdir=recipe.workdir,
+    )
+    return LayerPlan(
+        key=key, title="directories", kind="application", packages=(), recipe=recipe
+    )
+
+
+def _run(inputs: Inputs) -> RunConfig:
+    variant = inputs.variant
+    environment = Environment(python=variant.python)
+    variables = {
+        "PATH": _PATH.format(prefix=environment.prefix),
+        "VIRTUAL_ENV": environment.prefix,
+        **inputs.environment,
+        **variant.env,
+    }
+    health = variant.health
+    return RunConfig(
+        env=tuple(sorted(variables.items())),
+        entrypoint=variant.entrypoint or (),
+        command=variant.command or (),
+        user="{}:{}".format(*variant.user),
+        workdir=variant.workdir,
+        ports=() if variant.port is None else (variant.port,),
+        volumes=tuple(sorted(variant.writable)),
+        labels=_labels(inputs),
+        healthcheck=None
+        if health is None
+        else Healthcheck(
+            test=(
+                "CMD",
+                f"/usr/bin/python{variant.python}",
+                "-IS",
+                f"/{HEALTH_PATH}",
+                str(health.port),
+                health.path,
+                f"{health.timeout_seconds:g}",
+            ),
+            interval_seconds=health.interval_seconds,
+            timeout_seconds=health.timeout_seconds,
+            start_period_seconds=health.start_period_seconds,
+            retries=health.retries,
+        ),
+    )
+
+
+def _annotations(inputs: Inputs) -> tuple[tuple[str, str], ...]:
+    """Return the pre-defined annotation keys (image-spec, annotations.md) that we know."""
+    return tuple(
+        sorted(
+            {
+                "org.opencontainers.image.title": inputs.project.name,
+                "org.opencontainers.image.version": inputs.project.version,
+                "org.opencontainers.image.created": inputs.created,
+                "org.opencontainers.image.base.name": f"debian:{inputs.debian.release}",
+                "wheelship.variant": inputs.variant.name,
+            }.items()
+        )
+    )
+
+
+def _labels(inputs: Inputs) -> tuple[tuple[str, str], ...]:
+    """Return the labels; what the user waived is said in the image itself (DESIGN §6)."""
+    variant = inputs.variant
+    waivers = [("script", one) for one in variant.waive_scripts]
+    waivers += [("record", one) for one in variant.waive_record]
+    waived = [f"{kind} {one.package} {one.version or ''}: {one.reason}" for kind, one in waivers]
+    labels = {
+        "org.opencontainers.image.title": inputs.project.name,
+        "org.opencontainers.image.version": inputs.project.version,
+        "wheelship.variant": variant.name,
+        "wheelship.accelerator": variant.accelerator.value,
+        **({"wheelship.waived": "\n".join(waived)} if waived else {}),
+        **{
+            f"wheelship.omitted.{name}": " ".join(globs)
+            for name, globs in sorted(variant.omit.items())
+        },
+        **variant.labels,
+    }
+    return tuple(sorted(labels.items()))
+
+
+def _packages(wheels: tuple[LockedWheel, ...]) -> tuple[Package, ...]:
+    return tuple(
+        Package(name=wheel.name, version=wheel.version, type="python") for wheel in wheels
+    )
+
+
+def _title(wheels: tuple[LockedWheel, ...]) -> str:
+    first = wheels[0]
+    if len(wheels) == 1:
+        return f"{first.name} {first.version}"
+    return f"{len(wheels)} wheels: {first.name} to {wheels[-1].name}"

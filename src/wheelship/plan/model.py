@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The plan as values: layers with their recipe and key, and the image configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from wheelship.debian.lock import DebianLock
+from wheelship.lock.model import LockedWheel
+from wheelship.oci.config import Healthcheck
+from wheelship.oci.descriptor import Annotations
+from wheelship.oci.digest import Digest
+from wheelship.oci.image import Package
+from wheelship.oci.platform import Platform
+from wheelship.request.model import Budget, Waiver
+from wheelship.request.sources import Snapshot
+
+__all__ = [
+    "ApplicationRecipe",
+    "BaseRecipe",
+    "BytecodeRecipe",
+    "ConfigurationRecipe",
+    "ImagePlan",
+    "LayerPlan",
+    "PythonRecipe",
+    "Recipe",
+    "RunConfig",
+    "WheelsRecipe",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseRecipe:
+    """The Debian packages, unpacked and joined."""
+
+    lock: DebianLock
+    waivers: tuple[Waiver, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonRecipe:
+    """The virtual environment's skeleton, the health probe, the standard library's bytecode."""
+
+    lock: DebianLock
+    python: str
+    bytecode: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WheelsRecipe:
+    """Wheels installed into the virtual environment.
+
+    ``omit`` are the globs left out, by package; ``waived`` the packages whose RECORD may be wrong.
+    """
+
+    wheels: tuple[LockedWheel, ...]
+    python: str
+    omit: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    waived: tuple[str, ...] = ()
+
+    def omit_of(self, wheel: LockedWheel) -> tuple[str, ...]:
+        """Return the globs left out of ``wheel``."""
+        return dict(self.omit).get(wheel.name, ())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BytecodeRecipe:
+    """Bytecode of the modules that ``wheels`` installs, made by the locked interpreter."""
+
+    wheels: WheelsRecipe
+    lock: DebianLock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApplicationRecipe:
+    """The project's own files; ``lock`` names the interpreter for their bytecode, if any."""
+
+    snapshot: Snapshot
+    python: str
+    lock: DebianLock | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigurationRecipe:
+    """Directories the service may write to, its working directory, its user's name."""
+
+    user: tuple[int, int]
+    writable: tuple[str, ...]
+    workdir: str
+
+
+Recipe: TypeAlias = (
+    BaseRecipe
+    | PythonRecipe
+    | WheelsRecipe
+    | BytecodeRecipe
+    | ApplicationRecipe
+    | ConfigurationRecipe
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerPlan:
+    """One layer: equal keys give equal bytes.
+
+    ``kind`` is what sizes are summed up by: ``base``, ``wheels``, ``bytecode``, ``application``.
+    """
+
+    key: Digest
+    title: str
+    kind: str
+    packages: tuple[Package, ...]
+    recipe: Recipe
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """How the image is run (image-spec, config.md); durations inside are seconds."""
+
+    env: tuple[tuple[str, str], ...]
+    entrypoint: tuple[str, ...]
+    command: tuple[str, ...]
+    user: str
+    workdir: str
+    ports: tuple[int, ...]
+    volumes: tuple[str, ...]
+    labels: tuple[tuple[str, str], ...]
+    healthcheck: Healthcheck | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImagePlan:
+    """Everything that decides one image's bytes."""
+
+    name: str
+    variant: str
+    platform: Platform
+    layers: tuple[LayerPlan, ...]
+    run: RunConfig
+    annotations: Annotations
+    created: str
+    budget: Budget
+    layer_limit: int

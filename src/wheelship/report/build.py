@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The result of ``wheelship build``: JSON (docs/reference/build.schema.json) and text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from wheelship.build.context import BuiltImage, BuiltLayer
+from wheelship.report.size import format_bytes
+from wheelship.request.model import Budget
+
+__all__ = ["BuildReport", "Excess", "budget_excess", "build_document", "build_text"]
+
+SCHEMA = "wheelship.build/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildReport:
+    """One built image and where it went; ``phases`` are seconds by name, in order."""
+
+    built: BuiltImage
+    reference: str
+    outputs: tuple[str, ...]
+    lock: str
+    phases: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excess:
+    """One limit of the budget that the image exceeds."""
+
+    what: str
+    actual: int
+    limit: int
+
+    def __str__(self) -> str:
+        if self.what == "layers":
+            return f"{self.actual} layers, {self.limit} allowed"
+        over = format_bytes(self.actual - self.limit)
+        return (
+            f"{format_bytes(self.actual)} {self.what}, "
+            f"{over} above the budget of {format_bytes(self.limit)}"
+        )
+
+
+def budget_excess(built: BuiltImage) -> tuple[Excess, ...]:
+    """Return which limits of the budget ``built`` exceeds; empty when it is within."""
+    budget: Budget = built.plan.budget
+    limits = (
+        ("transfer", built.image.transfer_bytes, budget.transfer_bytes),
+        ("unpacked", built.image.unpacked_bytes, budget.unpacked_bytes),
+        ("layers", len(built.layers), budget.layers),
+    )
+    return tuple(
+        Excess(what=what, actual=actual, limit=limit)
+        for what, actual, limit in limits
+        if limit is not None and actual > limit
+    )
+
+
+def build_document(reports: list[BuildReport]) -> dict[str, Any]:
+    """Return the JSON document of a build; sizes are bytes, times seconds."""
+    return {"schema": SCHEMA, "images": [_image(report) for report in reports]}
+
+
+def _image(report: BuildReport) -> dict[str, Any]:
+    built = report.built
+    return {
+        "variant": built.plan.variant,
+        "platform": str(built.plan.platform),
+        "reference": report.reference,
+        "outputs": list(report.outputs),
+        "digest": str(built.image.descriptor.digest),
+        "transfer_bytes": built.image.transfer_bytes,
+        "unpacked_bytes": built.image.unpacked_bytes,
+        "seconds": round(sum(seconds for _, seconds in report.phases), 3),
+        "phases": {name: round(seconds, 3) for name, seconds in report.phases},
+        "lock": report.lock,
+        "by_kind": _by_kind(built),
+        "layers": [_layer(layer) for layer in built.layers],
+        "budget": _budget(built),
+    }
+
+
+def _by_kind(built: BuiltImage) -> dict[str, dict[str, int]]:
+    sums: dict[str, dict[str, int]] = {}
+    for one in built.layers:
+        row = sums.setdefault(one.kind, {"transfer_bytes": 0, "unpacked_bytes": 0, "layers": 0})
+        row["transfer_bytes"] += one.layer.descriptor.size_bytes
+        row["unpacked_bytes"] += one.layer.unpacked_bytes
+        row["layers"] += 1
+    return sums
+
+
+def _layer(one: BuiltLayer) -> dict[str, Any]:
+    return {
+        "title": one.layer.title,
+        "kind": one.kind,
+        "digest": str(one.layer.descriptor.digest),
+        "diff_id": str(one.layer.diff_id),
+        "transfer_bytes": one.layer.descriptor.size_bytes,
+        "unpacked_bytes": one.layer.unpacked_bytes,
+        "packages": [
+            {"name": package.name, "version": package.version, "type": package.type}
+            for package in one.layer.packages
+        ],
+        "reused": one.reused,
+    }
+
+
+def _budget(built: BuiltImage) -> dict[str, Any]:
+    budget = built.plan.budget
+    return {
+        "limit_bytes": budget.transfer_bytes,
+        "unpacked_limit_bytes": budget.unpacked_bytes,
+        "layers_limit": budget.layers,
+        "ok": not budget_excess(built),
+    }
+
+
+def build_text(reports: list[BuildReport]) -> str:
+    """Return the summary for a terminal: one block per image."""
+    return "\n".join(_block(report) for report in reports)
+
+
+def _block(report: BuildReport) -> str:
+    built = report.built
+    reused = sum(one.reused for one in built.layers)
+    seconds = sum(seconds for _, seconds in report.phases)
+    lines = [
+        f"{report.reference}  {built.plan.platform}  {built.image.descriptor.digest}",
+        f"  transfer {format_bytes(built.image.transfer_bytes)}, "
+        f"unpacked {format_bytes(built.image.unpacked_bytes)}, "
+        f"{len(built.layers)} layers ({reused} reused), {seconds:.2f} s",
+    ]
+    for kind, row in _by_kind(built).items():
+        lines.append(
+            f"    {kind:<12} {format_bytes(row['transfer_bytes']):>10} transfer "
+            f"{format_bytes(row['unpacked_bytes']):>10} unpacked  {row['layers']:>3} layers"
+        )
+    lines.append(f"  lock: {report.lock}")
+    lines += [f"  wrote {output}" for output in report.outputs]
+    lines.append("  budget: " + _verdict(built))
+    return "\n".join(lines)
+
+
+def _verdict(built: BuiltImage) -> str:
+    excess = budget_excess(built)
+    if excess:
+        return "BROKEN: " + "; ".join(map(str, excess))
+    limit = built.plan.budget.transfer_bytes
+    if limit is None:
+        return "none set"
+    share = 100 * built.image.transfer_bytes / limit
+    return f"ok, {share:.0f} % of {format_bytes(limit)} transfer"

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong between the store, a layout and the disk."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from wheelship.errors import InputError, MachineError
+
+__all__ = ["DiskFull", "InvalidLayout", "NotWritable", "disk_errors"]
+
+
+class NotWritable(MachineError):
+    """A directory that must be written to cannot be."""
+
+    code = "not-writable"
+
+
+class DiskFull(MachineError):
+    """The disk, or the quota on it, is full."""
+
+    code = "disk-full"
+
+
+class InvalidLayout(InputError):
+    """The directory is no OCI image layout, or lacks what its index names."""
+
+    code = "invalid-layout"
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write below ``path`` into errors with a fix."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise DiskFull(
+                f"no space left: {error.strerror}",
+                where=str(path),
+                hint="free some space, or move the store with --store DIR or WHEELSHIP_STORE",
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise NotWritable(
+                f"cannot write: {error.strerror}",
+                where=str(error.filename or path),
+                hint="choose a directory you own with --store DIR or WHEELSHIP_STORE",
+            ) from error
+        raise

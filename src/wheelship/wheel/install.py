@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an installer makes of a wheel, as layer entries for a virtual environment in the image.
+
+Binary distribution format, "Installing a wheel": the root spreads to site-packages, ``.data``
+directories to their schemes, entry points become scripts, RECORD is rewritten. Nothing of the
+target is run and nothing is unpacked.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import posixpath
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from wheelship.archive.entry import Content, File, InMemory
+from wheelship.wheel.errors import InvalidWheel
+from wheelship.wheel.reader import Wheel
+from wheelship.wheel.record import Row, encode_sha256, render_record
+from wheelship.wheel.script import check_script_name, console_script, parse_scripts, retarget
+
+__all__ = ["INSTALL_VERSION", "Environment", "installed_entries", "python_sources"]
+
+INSTALL_VERSION = 1
+"""Part of every wheel layer's key; raise it whenever a wheel would be installed differently."""
+
+_INSTALLER = b"wheelship\n"
+_RETARGET_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """A virtual environment inside the image; ``prefix`` is absolute, ``python`` is ``"3.11"``."""
+
+    python: str
+    prefix: str = "/opt/venv"
+
+    @property
+    def interpreter(self) -> str:
+        """Absolute path of the interpreter that scripts name."""
+        return f"{self.prefix}/bin/python"
+
+    @property
+    def root(self) -> str:
+        """The prefix as a path inside a layer."""
+        return self.prefix.lstrip("/")
+
+    @property
+    def site_packages(self) -> str:
+        """site-packages as a path inside a layer; purelib and platlib are one on Debian."""
+        return f"{self.root}/lib/python{self.python}/site-packages"
+
+    def scheme(self, name: str, distribution: str) -> str | None:
+        """Return the directory of an installation scheme as a path inside a layer."""
+        return {
+            "purelib": self.site_packages,
+            "platlib": self.site_packages,
+            "scripts": f"{self.root}/bin",
+            "data": self.root,
+            "headers": f"{self.root}/include/site/python{self.python}/{distribution}",
+        }.get(name)
+
+
+def installed_entries(
+    wheel: Wheel, environment: Environment, omit: tuple[str, ...] = ()
+) -> Iterator[File]:
+    """Yield the files that ``wheel`` becomes, in the order of their data, RECORD last.
+
+    ``omit`` holds globs over paths below site-packages, as in ``torchaudio/lib/*.so``.
+
+    Raises:
+        InvalidWheel: an unknown ``.data`` scheme, or two files that claim one place.
+        UnsafeScript: a script name is refused.
+    """
+    rows: list[Row] = []
+    claimed: set[str] = set()
+    for entry, row in _files(wheel, environment):
+        if entry.path in claimed:
+            raise InvalidWheel(f"installs /{entry.path} twice", where=wheel.filename)
+        claimed.add(entry.path)
+        relative = posixpath.relpath(entry.path, environment.site_packages)
+        if any(fnmatch.fnmatchcase(relative, glob) for glob in omit):
+            continue
+        rows.append(Row(relative, row.hash, row.size_bytes))
+        yield entry
+    record = f"{wheel.dist_info}/RECORD"
+    rows.append(Row(record, None, None))
+    yield File(path=f"{environment.site_packages}/{record}", content=InMemory(render_record(rows)))
+
+
+def _files(wheel: Wheel, environment: Environment) -> Iterator[tuple[File, Row]]:
+    site = environment.site_packages
+    skipped = {f"{wheel.dist_info}/{name}" for name in ("RECORD", "RECORD.jws", "RECORD.p7s")}
+    skipped.add(f"{wheel.dist_info}/INSTALLER")
+    for name, member in wheel.members.items():
+        if name in skipped:
+            continue
+        if name.startswith(wheel.data_dir + "/"):
+            yield _data_file(wheel, environment, name)
+            continue
+        row = wheel.record.get(name) or Row(name, None, None)
+        mode = 0o755 if member.executable else 0o644
+        yield File(path=f"{site}/{name}", mode=mode, content=wheel.content(name)), row
+    yield _made(f"{site}/{wheel.dist_info}/INSTALLER", _INSTALLER, 0o644)
+    points = f"{wheel.dist_info}/entry_points.txt"
+    if points in wheel.members:
+        text = wheel.read(points).decode("utf-8", "replace")
+        for one in parse_scripts(text, wheel.filename):
+            script = console_script(environment.interpreter, one.module, one.attribute)
+            yield _made(f"{environment.root}/bin/{one.name}", script, 0o755)
+
+
+def _data_file(wheel: Wheel, environment: Environment, name: str) -> tuple[File, Row]:
+    _, scheme, rest = name.split("/", 2) if name.count("/") > 1 else (name, "", "")
+    distribution = re.sub(r"[-_.]+", "-", wheel.name).lower()
+    directory = environment.scheme(scheme, distribution)
+    if directory is None or not rest:
+        raise InvalidWheel(f"puts {name} under an unknown scheme", where=wheel.filename)
+    path = f"{directory}/{rest}"
+    below_bin = path.removeprefix(f"{environment.root}/bin/")
+    if below_bin != path:
+        check_script_name(below_bin.partition("/")[0], wheel.filename)
+    if path in (f"{environment.root}/pyvenv.cfg", f"{environment.root}/bin"):
+        raise InvalidWheel(f"would replace /{path}", where=wheel.filename)
+    member = wheel.members[name]
+    content: Content = wheel.content(name)
+    row = wheel.record.get(name) or Row(name, None, None)
+    if scheme == "scripts":
+        # Installers make scripts executable whatever the archive says.
+        if member.size_bytes <= _RETARGET_BYTES:
+            return _made(path, retarget(wheel.read(name), environment.interpreter), 0o755)
+        return File(path=path, mode=0o755, content=content), row
+    mode = 0o755 if member.executable else 0o644
+    return File(path=path, mode=mode, content=content), row
+
+
+def _made(path: str, data: bytes, mode: int) -> tuple[File, Row]:
+    digest = encode_sha256(hashlib.sha256(data).hexdigest())
+    return File(path=path, mode=mode, content=InMemory(data)), Row(path, digest, len(data))
+
+
+def python_sources(
+    wheel: Wheel, environment: Environment, omit: tuple[str, ...] = ()
+) -> Iterator[tuple[str, str]]:
+    """Yield ``(path in the image, member name)`` of each Python module, in the order of paths."""
+    found: list[tuple[str, str]] = []
+    for name in wheel.members:
+        if not name.endswith(".py"):
+            continue
+        path = f"{environment.site_packages}/{name}"
+        if name.startswith(wheel.data_dir + "/"):
+            _, scheme, rest = name.split("/", 2)
+            if scheme not in ("purelib", "platlib"):
+                continue
+            path = f"{environment.site_packages}/{rest}"
+        relative = posixpath.relpath(path, environment.site_packages)
+        if not any(fnmatch.fnmatchcase(relative, glob) for glob in omit):
+            found.append((path, name))
+    return iter(sorted(found))

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""RECORD files (binary distribution format, "The .dist-info/RECORD file"): reading and writing."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from wheelship.wheel.errors import RecordMismatch
+
+__all__ = ["Row", "encode_sha256", "parse_record", "render_record"]
+
+_ALGORITHMS = {"sha256": 32, "sha384": 48, "sha512": 64}
+"""What the specification accepts: SHA-256 or better of the guaranteed algorithms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: ``hash`` is ``(algorithm, hexadecimal digest)``; None where the cell is empty."""
+
+    path: str
+    hash: tuple[str, str] | None
+    size_bytes: int | None
+
+
+def parse_record(text: str, where: str) -> dict[str, Row]:
+    """Return the rows by path.
+
+    Raises:
+        RecordMismatch: a row is malformed, repeated, or uses a weak hash.
+    """
+    rows: dict[str, Row] = {}
+    for number, cells in enumerate(csv.reader(io.StringIO(text, newline="")), start=1):
+        if not cells:
+            continue
+        if len(cells) != 3:  # noqa: PLR2004 - path, hash, size
+            raise RecordMismatch(f"row {number} of RECORD has {len(cells)} cells", where=where)
+        path, hashed, size = cells
+        if path in rows:
+            raise RecordMismatch(f"RECORD lists {path} twice", where=where)
+        if size and not size.isdecimal():
+            raise RecordMismatch(f"RECORD gives {path} the size {size!r}", where=where)
+        rows[path] = Row(path, _hash(hashed, path, where), int(size) if size else None)
+    return rows
+
+
+def _hash(text: str, path: str, where: str) -> tuple[str, str] | None:
+    if not text:
+        return None
+    algorithm, _, encoded = text.partition("=")
+    if algorithm not in _ALGORITHMS:
+        raise RecordMismatch(f"RECORD hashes {path} with {algorithm!r}", where=where)
+    try:
+        digest = base64.b64decode(encoded + "=" * (-len(encoded) % 4), b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise RecordMismatch(f"RECORD has a malformed hash for {path}", where=where) from error
+    if len(digest) != _ALGORITHMS[algorithm]:
+        raise RecordMismatch(f"RECORD has a malformed hash for {path}", where=where)
+    return algorithm, digest.hex()
+
+
+def encode_sha256(hex_digest: str) -> tuple[str, str]:
+    """Return the form :class:`Row` holds for a SHA-256 in hexadecimal digits."""
+    return "sha256", hex_digest
+
+
+def render_record(rows: Iterable[Row]) -> bytes:
+    """Return RECORD's bytes, rows sorted by path."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    for row in sorted(rows, key=lambda row: row.path):
+        hashed = ""
+        if row.hash is not None:
+            algorithm, digest = row.hash
+            encoded = base64.urlsafe_b64encode(bytes.fromhex(digest)).rstrip(b"=").decode()
+            hashed = f"{algorithm}={encoded}"
+        writer.writerow((row.path, hashed, "" if row.size_bytes is None else str(row.size_bytes)))
+    return out.getvalue().encode()

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Scripts of wheels: wrappers for entry points, ``#!python`` lines, and names that are refused."""
+
+from __future__ import annotations
+
+import configparser
+import re
+from dataclasses import dataclass
+
+from wheelship.wheel.errors import InvalidWheel, UnsafeScript
+
+__all__ = ["EntryPoint", "check_script_name", "console_script", "parse_scripts", "retarget"]
+
+_NAME = re.compile(r"[\w.-]+", re.ASCII)
+_RESERVED = re.compile(r"(python|pythonw|pypy|graalpy)[\d.]*(-config)?|activate.*", re.IGNORECASE)
+_OBJECT = re.compile(
+    r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)*)\s*:\s*(?P<attribute>[^\W\d]\w*(\.[^\W\d]\w*)*)"
+    r"\s*(\[.*\])?"
+)
+_SHEBANG = re.compile(rb"#!pythonw?(?=[ \t\r\n])")
+
+
+class _CaseSensitive(configparser.RawConfigParser):
+    """Script names keep their case, as the entry points specification demands."""
+
+    def optionxform(self, optionstr: str) -> str:
+        return optionstr
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EntryPoint:
+    """A console or GUI script: ``name`` calls ``module:attribute``."""
+
+    name: str
+    module: str
+    attribute: str
+
+
+def parse_scripts(text: str, where: str) -> tuple[EntryPoint, ...]:
+    """Read the console and GUI scripts of an ``entry_points.txt`` (entry points specification).
+
+    Raises:
+        InvalidWheel: the file cannot be read.
+        UnsafeScript: a name is refused by :func:`check_script_name`.
+    """
+    parser = _CaseSensitive(delimiters=("=",), strict=True)
+    try:
+        parser.read_string(text)
+    except configparser.Error as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidWheel(f"its entry_points.txt is malformed: {reason}", where=where) from error
+    found: list[EntryPoint] = []
+    for section in ("console_scripts", "gui_scripts"):
+        for name, value in parser[section].items() if parser.has_section(section) else ():
+            check_script_name(name, where)
+            match = _OBJECT.fullmatch(value.strip())
+            if match is None:
+                raise InvalidWheel(f"script {name} has the target {value!r}", where=where)
+            found.append(EntryPoint(name, match["module"], match["attribute"]))
+    return tuple(sorted(found))
+
+
+def check_script_name(name: str, where: str) -> None:
+    """Refuse a name that leaves ``bin`` or replaces the interpreter there (CVE-2026-8643).
+
+    Raises:
+        UnsafeScript: the name is refused.
+    """
+    if not _NAME.fullmatch(name) or name in (".", ".."):
+        raise UnsafeScript(f"a script is called {name!r}", where=where, hint=_HINT)
+    if _RESERVED.fullmatch(name):
+        raise UnsafeScript(
+            f"a script called {name!r} would replace the interpreter", where=where, hint=_HINT
+        )
+
+
+_HINT = "choose another version of the package, or leave it out with `exclude`"
+
+
+def console_script(interpreter: str, module: str, attribute: str) -> bytes:
+    """Return a script, run by ``interpreter``, that exits with the result of the entry point."""
+    first = attribute.partition(".")[0]
+    return (
+        f"#!{interpreter}\n"
+        "import sys\n"
+        f"from {module} import {first}\n"
+        'if __name__ == "__main__":\n'
+        f"    sys.exit({attribute}())\n"
+    ).encode()
+
+
+def retarget(data: bytes, interpreter: str) -> bytes:
+    """Replace a leading ``#!python`` or ``#!pythonw`` by the target's interpreter.
+
+    Binary distribution format, "Installing a wheel", step 2.d of spread; anything else is kept.
+    """
+    match = _SHEBANG.match(data)
+    return data if match is None else b"#!" + interpreter.encode() + data[match.end() :]
