@@ -16,7 +16,7 @@ from wheelship.cli.failure import render_bug, render_failure
 from wheelship.cli.settings import Settings, common_options
 from wheelship.errors import ExitStatus, WheelshipError
 
-__all__ = ["run"]
+__all__ = ["command_group", "run"]
 
 
 class _Commands(click.Group):
@@ -75,6 +75,11 @@ def _wheelship() -> None:
         wheelship build                 the default variant into dist/
         wheelship check                 start it, ask it, stop it
     """
+
+
+def command_group() -> click.Group:
+    """Return the group of all commands, for the generated reference and shell completion."""
+    return _wheelship
 
 
 def run(argv: Sequence[str]) -> int:

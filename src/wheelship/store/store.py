@@ -99,6 +99,8 @@ class Store:
         except OSError:
             return None
         if status.st_size == record.size_bytes and _stamp(status) == document.get("stamp"):
+            with suppress(OSError):
+                os.utime(path)  # what was used last is pruned last
             return record
         if status.st_size == record.size_bytes and file_digest(blob) == record.digest:
             self._write(path, _document(record, _stamp(status)))

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Looking after the store: what it holds, whether it is whole, and making it smaller."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from wheelship.oci.digest import Digest
+from wheelship.store.store import Store, file_digest
+
+__all__ = ["Damage", "Usage", "prune", "usage", "verify"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Files and bytes of one part of the store."""
+
+    part: str
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """A file whose content is not what its name says; it was removed."""
+
+    path: Path
+    bytes: int
+
+
+def usage(store: Store) -> tuple[Usage, ...]:
+    """Return what each part of the store takes; a blob hard-linked elsewhere counts in full."""
+    parts = (
+        ("layers", "blobs"),
+        ("downloads", "downloads"),
+        ("interpreters", "roots"),
+        ("records", "layers"),
+        ("unfinished", "tmp"),
+    )
+    return tuple(_usage(name, store.root / folder) for name, folder in parts)
+
+
+def verify(store: Store, advance: Callable[[int], None] | None = None) -> tuple[Damage, ...]:
+    """Hash every blob and download, and remove those that are damaged; builds make them anew."""
+    damaged: list[Damage] = []
+    folders = (store.root / "blobs" / "sha256", store.root / "downloads")
+    for path in sorted(path for folder in folders for path in folder.iterdir()):
+        if not path.is_file() or path.suffix:
+            continue  # unfinished downloads have a suffix and are checked when they are resumed
+        size = path.stat().st_size
+        if file_digest(path).hex != path.name:
+            damaged.append(Damage(path, size))
+            path.unlink()
+        if advance is not None:
+            advance(size)
+    return tuple(damaged)
+
+
+def prune(store: Store, keep_bytes: int) -> int:
+    """Remove what was not used for longest until at most ``keep_bytes`` remain; returns freed.
+
+    A layer in use by a build at this moment survives: its record was touched when it was found.
+    """
+    freed = 0
+    total = sum(one.bytes for one in usage(store))
+    candidates = [
+        *((path.stat().st_mtime, path) for path in (store.root / "layers").glob("*.json")),
+        *((path.stat().st_mtime, path) for path in (store.root / "downloads").iterdir()),
+        *((path.stat().st_mtime, path) for path in (store.root / "roots").iterdir()),
+    ]
+    for _, path in sorted(candidates):
+        if total - freed <= keep_bytes:
+            break
+        freed += _remove(store, path)
+    if keep_bytes == 0:
+        shutil.rmtree(store.root / "marks", ignore_errors=True)
+        (store.root / "marks").mkdir()
+    return freed
+
+
+def _remove(store: Store, path: Path) -> int:
+    if path.is_dir():
+        size = _usage("", path).bytes
+        shutil.rmtree(path, ignore_errors=True)
+        return size
+    size = path.stat().st_size
+    if path.parent.name == "layers":
+        digest = None
+        with suppress(OSError, ValueError, KeyError):
+            digest = json.loads(path.read_bytes())["digest"]
+        blob = store.blob(Digest(digest)) if digest else None
+        if blob is not None and blob.exists():
+            size += blob.stat().st_size
+            blob.unlink()
+        path.with_suffix(".index").unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
+    return size
+
+
+def _usage(part: str, folder: Path) -> Usage:
+    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    return Usage(part=part, files=len(files), bytes=sum(path.stat().st_size for path in files))
