@@ -39,8 +39,9 @@ def inflate(content: Deflated, path: str) -> Iterator[tuple[bytes, bytes]]:
         while more:
             try:
                 data = decoder.decompress(feed, _OUT_BYTES)
-            except isal_zlib.IsalError as error:  # type: ignore[misc] - its stub calls the class an instance
-                raise ContentMismatch(f"has a damaged DEFLATE stream: {error}", where=path) from error
+            except isal_zlib.IsalError as error:  # type: ignore[misc]  # its stub has an instance
+                why = f"has a damaged DEFLATE stream: {error}"
+                raise ContentMismatch(why, where=path) from error
             size += len(data)
             if size > content.size_bytes:
                 raise ContentMismatch(

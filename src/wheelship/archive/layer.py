@@ -2,7 +2,7 @@
 """Writes entries as one compressed layer in one pass, splicing DEFLATE streams it is handed.
 
 A layer is a sequence of gzip members. Tar headers, padding and small files are gathered into runs
-of about a mebibyte and compressed by the pinned codec; each larger deflated file becomes a member
+of a mebibyte and compressed by the pinned codec; each larger deflated file becomes a member
 of its own around its original, untouched DEFLATE stream (DESIGN §2). The same pass computes the
 digest, the diff_id and every file's SHA-256.
 """
@@ -88,8 +88,6 @@ class LayerWriter:
             sha256 = self._content(entry)
             self._raw(tar.padding(size))
         self._rows.append(IndexRow(entry.path, entry.mode, size, sha256))
-        if len(self._run) >= _RUN_BYTES:
-            self._flush()
 
     def finish(self) -> LayerBytes:
         """Write the end of the archive and return what the layer turned out to be."""
@@ -121,8 +119,6 @@ class LayerWriter:
             self._raw(piece)
             sha256.update(piece)
             size += len(piece)
-            if len(self._run) >= _RUN_BYTES:
-                self._flush()
         if size != content.size_bytes:
             raise ContentMismatch(
                 f"promised {content.size_bytes} bytes, got {size}", where=entry.path
@@ -147,15 +143,21 @@ class LayerWriter:
         return sha256.hexdigest()
 
     def _raw(self, data: bytes) -> None:
+        """Append to the run; runs end at fixed lengths, however the data came in pieces."""
         self._run += data
+        while len(self._run) >= _RUN_BYTES:
+            self._compress(self._run[:_RUN_BYTES])
+            del self._run[:_RUN_BYTES]
 
     def _flush(self) -> None:
-        if not self._run:
-            return
-        self._tar_hash.update(self._run)
-        self._tar_bytes += len(self._run)
-        self._write(gzip.member(self._run))
-        self._run.clear()
+        if self._run:
+            self._compress(self._run)
+            self._run.clear()
+
+    def _compress(self, run: bytearray) -> None:
+        self._tar_hash.update(run)
+        self._tar_bytes += len(run)
+        self._write(gzip.member(run))
 
     def _write(self, data: bytes) -> None:
         self._sink.write(data)

@@ -85,7 +85,7 @@ def _split(path: bytes) -> tuple[bytes, bytes | None]:
     return b"", None
 
 
-def _block(  # noqa: PLR0913, PLR0917 - the fields of the format, in its order
+def _block(
     name: bytes,
     mode: int,
     owner: tuple[int, int],

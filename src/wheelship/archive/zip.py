@@ -10,6 +10,7 @@ must be plain relative paths. ``zipfile`` of the standard library checks none of
 from __future__ import annotations
 
 import hashlib
+import re
 import stat
 import struct
 from collections.abc import Callable, Iterator
@@ -39,6 +40,8 @@ _ZIP64_EXTRA = 1
 _UNIX = 3  # APPNOTE 4.4.2
 _UNICODE_PATH_EXTRA = 0x7075
 _PIECE_BYTES = 1024 * 1024
+_NAME_BYTES = 255  # what Linux file systems take
+_UNPRINTABLE = re.compile(r"[\\\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,8 +125,7 @@ def _directory(read_at: ReadAt, size: int) -> tuple[int, int, int]:
     end = size - tail_bytes + at
     if at + _END.size + comment != len(tail):
         _refuse("has data after its end")
-    if tail.find(b"PK\x05\x06") != at:
-        _refuse("has two end records; tools would disagree on its content")
+    _check_single_end(tail, at)
     if disk or first_disk or here != count:
         _refuse("is one part of several")
     if end >= _LOCATOR64.size:
@@ -135,12 +137,25 @@ def _directory(read_at: ReadAt, size: int) -> tuple[int, int, int]:
     return start, length, count
 
 
+def _check_single_end(tail: bytes, last: int) -> None:
+    """Refuse an earlier end record that also ends with the file.
+
+    The signature alone proves nothing: a stored archive inside the archive has one, too.
+    """
+    at = tail.find(b"PK\x05\x06")
+    while at < last:
+        comment = tail[at + _END.size - 2 : at + _END.size]
+        if at + _END.size + int.from_bytes(comment, "little") == len(tail):
+            _refuse("has two end records; tools would disagree on its content")
+        at = tail.find(b"PK\x05\x06", at + 1)
+
+
 def _directory64(
     read_at: ReadAt, locator: int, offset: int, small: tuple[int, int, int]
 ) -> tuple[int, int, int]:
-    record = read_at(offset, _END64.size)
-    if offset + _END64.size != locator or len(record) != _END64.size:
+    if offset + _END64.size != locator:
         _refuse("has a ZIP64 end record in the wrong place")
+    record = read_at(offset, _END64.size)
     magic, rest, _, _, disk, first_disk, here, count, length, start = _END64.unpack(record)
     if magic != b"PK\x06\x06" or rest != _END64.size - 12 or disk or first_disk or here != count:
         _refuse("has a malformed ZIP64 end record")
@@ -252,24 +267,37 @@ def _wide(extra: bytes, values: tuple[int, int, int, int], name: str) -> tuple[i
         kind, length = struct.unpack_from("<HH", extra, at)
         body = extra[at + 4 : at + 4 + length]
         at += 4 + length
+        if len(body) != length:
+            _refuse("has a truncated extra field", name)
         if kind == _UNICODE_PATH_EXTRA:
             _refuse("carries a second name in an extra field", name)
         if kind != _ZIP64_EXTRA:
             continue
-        if seen or len(body) != length:
-            _refuse("has a malformed ZIP64 field", name)
+        if seen:
+            _refuse("has two ZIP64 fields", name)
         seen = True
-        wanted = [value == _SMALL for value in (size, packed, offset)]
-        numbers = list(struct.unpack_from(f"<{len(body) // 8}Q", body))
-        if len(numbers) < sum(wanted):
-            _refuse("has a ZIP64 field that is too short", name)
-        size, packed, offset = (
-            numbers.pop(0) if wide else value
-            for wide, value in zip(wanted, (size, packed, offset), strict=True)
-        )
+        size, packed, offset = _wide64(body, (size, packed, offset), name)
     if not seen and _SMALL in (size, packed, offset):
         _refuse("lacks its ZIP64 field", name)
     return size, packed, offset, disk
+
+
+def _wide64(body: bytes, values: tuple[int, int, int], name: str) -> tuple[int, int, int]:
+    """Replace the marked ones of ``(size, packed, offset)`` (APPNOTE 4.5.3).
+
+    Some writers add numbers that are not marked, and some readers believe those: they must agree.
+    """
+    wanted = [value == _SMALL for value in values]
+    numbers = struct.unpack_from(f"<{len(body) // 8}Q", body)
+    if len(numbers) < sum(wanted):
+        _refuse("has a ZIP64 field that is too short", name)
+    rest = iter(numbers)
+    size, packed, offset = (
+        next(rest) if wide else value for wide, value in zip(wanted, values, strict=True)
+    )
+    if len(numbers) > sum(wanted) and numbers != (size, packed, offset)[: len(numbers)]:
+        _refuse("says one thing in its header and another in its ZIP64 field", name)
+    return size, packed, offset
 
 
 def _name(raw: bytes, flags: int) -> str:
@@ -295,8 +323,10 @@ def _check_names(members: list[Member]) -> None:
     for member in members:
         name = member.name.removesuffix("/")
         parts = name.split("/")
-        if "\\" in name or "\0" in name or any(part in ("", ".", "..") for part in parts):
+        if _UNPRINTABLE.search(name) or any(part in ("", ".", "..") for part in parts):
             _refuse("is no plain relative path", member.name)
+        if max(map(len, map(str.encode, parts))) > _NAME_BYTES:
+            _refuse(f"has a name longer than {_NAME_BYTES} bytes", member.name)
         if any(part.startswith(".wh.") for part in parts):
             _refuse("would delete files when the image is unpacked (whiteout)", member.name)
         if member.name.endswith("/"):

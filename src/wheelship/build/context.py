@@ -45,6 +45,10 @@ class Artifacts(Protocol):
         """Return the local file."""
         ...
 
+    def replace(self, file: LockedWheel | LockedPackage) -> Path:
+        """Fetch the file anew after its reader found it damaged."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildContext:

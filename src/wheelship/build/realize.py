@@ -5,9 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import assert_never
 
-from wheelship.archive.entry import Directory, Entry, File, InMemory, Symlink
+from wheelship.archive.entry import (
+    Content,
+    Directory,
+    Entry,
+    File,
+    InMemory,
+    Streamed,
+    Symlink,
+)
 from wheelship.archive.layer import with_parents
 from wheelship.build.context import BuildContext
 from wheelship.build.wheels import wheel_files, wheel_modules
@@ -25,7 +34,6 @@ from wheelship.plan.model import (
 )
 from wheelship.request.sources import entries as source_entries
 from wheelship.wheel.install import Environment
-from wheelship.wheel.script import console_script
 
 __all__ = ["layer_entries"]
 
@@ -43,7 +51,7 @@ def layer_entries(
         entries: Iterable[Entry]
         match recipe:
             case BaseRecipe():
-                entries = _base(recipe, context, stack)
+                entries = _debian(recipe, context, stack)
             case PythonRecipe():
                 entries = _python(recipe, workshop)
             case WheelsRecipe():
@@ -61,12 +69,21 @@ def layer_entries(
         yield with_parents(entries)
 
 
-def _base(recipe: BaseRecipe, context: BuildContext, stack: ExitStack) -> Iterator[Entry]:
+def _debian(recipe: BaseRecipe, context: BuildContext, stack: ExitStack) -> Iterator[Entry]:
     from wheelship.debian.base import base_entries
 
-    debs = [(package, context.artifacts.path(package)) for package in recipe.lock.packages]
+    # The base's layer depends on its own packages alone; system packages join an unpacked base.
+    wanted = [one for one in recipe.lock.packages if recipe.group in (one.group, "system")]
+    debs = [(package, context.artifacts.path(package)) for package in wanted]
     work = stack.enter_context(context.store.work_directory())
-    return base_entries(debs, recipe.lock.release, work, waivers=recipe.waivers)
+    return base_entries(
+        debs,
+        recipe.lock.release,
+        work,
+        waivers=recipe.waivers,
+        group=recipe.group,
+        emit=context.emit,
+    )
 
 
 def _python(recipe: PythonRecipe, workshop: Workshop) -> Iterator[Entry]:
@@ -84,25 +101,20 @@ def _python(recipe: PythonRecipe, workshop: Workshop) -> Iterator[Entry]:
 
 
 def _application(recipe: ApplicationRecipe, workshop: Workshop) -> Iterator[Entry]:
-    environment = Environment(python=recipe.python)
-    files: list[File] = [*source_entries(recipe.snapshot)]
-    for script in recipe.snapshot.scripts:
-        data = console_script(environment.interpreter, script.module, script.attribute)
-        path = f"{environment.root}/bin/{script.name}"
-        files.append(File(path=path, mode=0o755, content=InMemory(data)))
-    files.sort(key=lambda entry: entry.path)
-    yield from files
-    if recipe.lock is not None:
-        modules = [_source_module(one) for one in files if one.path.endswith(".py")]
+    modules: list[Module] = []
+    for entry in source_entries(recipe.snapshot):
+        yield entry
+        if isinstance(entry, File) and entry.path.endswith(".py"):
+            modules.append(Module(path=entry.path, read=partial(_read, entry.content)))
+    if recipe.lock is not None and modules:
         yield from _pyc(workshop.compiler(recipe.lock, recipe.python).compile(modules))
 
 
-def _source_module(entry: File) -> Module:
-    content = entry.content
+def _read(content: Content) -> bytes:
     if isinstance(content, InMemory):
-        return Module(path=entry.path, read=lambda: content.data)
-    assert not hasattr(content, "crc32")  # noqa: S101 - sources are never zip members
-    return Module(path=entry.path, read=lambda: b"".join(content.open()))
+        return content.data
+    assert isinstance(content, Streamed)  # noqa: S101 - sources are never zip members
+    return b"".join(content.open())
 
 
 def _configuration(recipe: ConfigurationRecipe) -> Iterator[Entry]:

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 
 from wheelship.archive.entry import Content, Deflated, File, InMemory
 from wheelship.build.context import BuildContext
@@ -12,6 +13,7 @@ from wheelship.bytecode.compiler import Module
 from wheelship.errors import InputError
 from wheelship.lock.model import LockedWheel
 from wheelship.plan.model import WheelsRecipe
+from wheelship.wheel.errors import WrongWheel
 from wheelship.wheel.install import Environment, installed_entries, python_sources
 from wheelship.wheel.reader import Wheel, open_wheel
 
@@ -67,11 +69,19 @@ def wheel_modules(
 def _open(
     locked: LockedWheel, recipe: WheelsRecipe, context: BuildContext, stack: ExitStack
 ) -> Wheel:
+    """Open a wheel; a copy in the store that went bad is fetched once more."""
+
+    def opened(path: Path) -> AbstractContextManager[Wheel]:
+        waived = locked.name in recipe.waived
+        return open_wheel(path, locked.filename, sha256=locked.sha256, waive_record=waived)
+
     path = context.artifacts.path(locked)
-    waived = locked.name in recipe.waived
-    return stack.enter_context(
-        open_wheel(path, locked.filename, sha256=locked.sha256, waive_record=waived)
-    )
+    try:
+        return stack.enter_context(opened(path))
+    except WrongWheel:
+        if path != context.store.download(locked.sha256):
+            raise
+        return stack.enter_context(opened(context.artifacts.replace(locked)))
 
 
 def _reader(wheel: Wheel, member: str) -> Callable[[], bytes]:

@@ -74,7 +74,8 @@ class Workshop:
                 hint='set bytecode = "none", or build on a machine of that architecture',
             )
         store = self._context.store
-        key = Digest.of(canonical_json([1, [package.sha256 for package in lock.packages]]))
+        packages = [package for package in lock.packages if package.group == "base"]
+        key = Digest.of(canonical_json([1, [package.sha256 for package in packages]]))
         root = store.interpreter_root(key)
         if root.is_dir():
             return root
@@ -82,7 +83,7 @@ class Workshop:
 
         emit, subject = self._context.emit, "interpreter"
         emit(Started("bytecode", subject))
-        debs = [(package, self._context.artifacts.path(package)) for package in lock.packages]
+        debs = [(package, self._context.artifacts.path(package)) for package in packages]
         with store.work_directory() as work:
             unpack_root(debs, lock.release, work / "root")
             try:

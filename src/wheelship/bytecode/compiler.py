@@ -88,22 +88,31 @@ class Compiler:
     def _run(self, batch: _Batch) -> list[tuple[str, bytes]]:
         # Not -I: that would also ignore the hash seed; the environment is ours from end to end.
         command = [*self._interpreter.command, "-s", "-S", "-P", "-X", "utf8", str(_WORKER)]
-        result = subprocess.run(  # the image's own interpreter, by absolute path
-            command,
-            input=b"".join(map(_frame, batch)),
-            env={**dict(self._interpreter.environment), "PYTHONHASHSEED": "0"},
-            capture_output=True,
-            check=False,
-        )
+        try:
+            result = subprocess.run(  # the image's own interpreter, by absolute path
+                command,
+                input=b"".join(map(_frame, batch)),
+                env={**dict(self._interpreter.environment), "PYTHONHASHSEED": "0"},
+                capture_output=True,
+                check=False,
+            )
+        except OSError as error:
+            raise self._failure(f"cannot be started: {error.strerror}") from error
         if result.returncode != 0:
             lines = result.stderr.decode("utf-8", "replace").strip().splitlines()
-            raise CompilerFailed(
-                f"the image's Python {self._interpreter.python} ended with status "
-                f"{result.returncode}: {lines[-1] if lines else 'no message'}",
-                where=command[0],
-                hint='build without bytecode: bytecode = "none" in [tool.wheelship]',
-            )
-        return list(_unframe(batch, result.stdout, self._interpreter.tag))
+            last = lines[-1] if lines else "no message"
+            raise self._failure(f"ended with status {result.returncode}: {last}")
+        try:
+            return list(_unframe(batch, result.stdout, self._interpreter.tag))
+        except struct.error as error:
+            raise self._failure("did not answer with bytecode") from error
+
+    def _failure(self, what: str) -> CompilerFailed:
+        return CompilerFailed(
+            f"the image's Python {self._interpreter.python} {what}",
+            where=self._interpreter.command[0],
+            hint='build without bytecode: bytecode = "none" in [tool.wheelship]',
+        )
 
 
 _WORKER = Path(worker.__file__)
@@ -140,5 +149,6 @@ def _unframe(batch: _Batch, data: bytes, tag: str) -> Iterator[tuple[str, bytes]
         (size,) = struct.unpack_from("<I", data, at)
         at += 4
         if size != worker.FAILED:
-            yield pyc_path(path, tag), data[at : at + size]
+            (pyc,) = struct.unpack_from(f"{size}s", data, at)
+            yield pyc_path(path, tag), pyc
             at += size

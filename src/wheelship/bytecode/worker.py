@@ -1,41 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
-# Runs inside the interpreter of the image, as a script: reads framed sources from stdin, writes
-# framed .pyc files to stdout. It imports nothing of wheelship and must run on every Python we ship.
-#
-# PEP 552 "unchecked hash" files: valid whatever the file times, never looked up at run time.
+"""Runs inside the interpreter of the image: framed sources from stdin, framed .pyc to stdout.
+
+A script that imports nothing of wheelship and must run on every Python we ship. It writes PEP 552
+"unchecked hash" files: valid whatever the file times, never looked up at run time.
+"""
+
+from __future__ import annotations
+
 import gc
-import importlib._bootstrap_external as external
+import importlib.util
+import marshal
 import struct
 import sys
 import warnings
 
+TYPE_CHECKING = False  # importing typing would take as long as starting Python does
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
 FAILED = 0xFFFFFFFF
+_HEAD = struct.Struct("<II")
+_SIZE = struct.Struct("<I")
+_UNCHECKED_HASH = 0b01
 
 
-def compiled(path, source):
-    # What cannot be compiled (templates, Python 2, test data) is left to fail when it is imported.
+def compiled(path: str, source: bytes) -> bytes | None:
+    """Return the bytes of the .pyc of ``source``; None when it cannot be compiled."""
+    # Templates, Python 2 and test data are left to fail when they are imported.
     try:
         code = compile(source, path, "exec", dont_inherit=True, optimize=0)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError):
         return None
-    source_hash = external._imp.source_hash(external._RAW_MAGIC_NUMBER, source)
-    return bytes(external._code_to_hash_pyc(code, source_hash, False))
+    head = importlib.util.MAGIC_NUMBER + _SIZE.pack(_UNCHECKED_HASH)
+    return head + importlib.util.source_hash(source) + marshal.dumps(code)
 
 
-def main(stdin, stdout):
+def main(stdin: BinaryIO, stdout: BinaryIO) -> None:
+    """Compile module after module until the input ends."""
     gc.disable()
     warnings.simplefilter("ignore")
-    while True:
-        head = stdin.read(8)
-        if len(head) < 8:
-            return
-        path_bytes, source_bytes = struct.unpack("<II", head)
+    while head := stdin.read(_HEAD.size):
+        path_bytes, source_bytes = _HEAD.unpack(head)
         path = stdin.read(path_bytes).decode()
         result = compiled(path, stdin.read(source_bytes))
         if result is None:
-            stdout.write(struct.pack("<I", FAILED))
+            stdout.write(_SIZE.pack(FAILED))
         else:
-            stdout.write(struct.pack("<I", len(result)))
+            stdout.write(_SIZE.pack(len(result)))
             stdout.write(result)
 
 

@@ -15,7 +15,7 @@ __all__ = ["Image", "Layer", "Package"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Package:
-    """A package whose files a layer holds; ``type`` is ``python``, ``debian`` or ``application``."""
+    """A package in a layer; ``type`` is ``python``, ``debian`` or ``application``."""
 
     name: str
     version: str

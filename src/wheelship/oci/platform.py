@@ -46,7 +46,9 @@ class Platform:
         os, _, rest = text.partition("/")
         architecture, _, variant = rest.partition("/")
         if variant not in ("", "v8"):
-            raise InvalidPlatform(f"unknown platform {text!r}", hint="use linux/amd64 or linux/arm64")
+            raise InvalidPlatform(
+                f"unknown platform {text!r}", hint="use linux/amd64 or linux/arm64"
+            )
         return cls(architecture=architecture, os=os)
 
     @property

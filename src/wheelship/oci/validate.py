@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import posixpath
 import tarfile
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from wheelship.oci.descriptor import CONFIG, INDEX, LAYER_GZIP, LAYER_TAR, MANIFEST
 
 __all__ = ["problems_of_layout"]
 
 _PIECE_BYTES = 1024 * 1024
+_END_BYTES = 2 * tarfile.BLOCKSIZE
 
 
 def problems_of_layout(directory: Path) -> list[str]:
@@ -32,10 +35,13 @@ def problems_of_layout(directory: Path) -> list[str]:
     except (OSError, ValueError) as error:
         return [f"no readable layout: {error}"]
     problems = [] if layout == {"imageLayoutVersion": "1.0.0"} else ["oci-layout has no version"]
-    if index.get("schemaVersion") != 2 or index.get("mediaType") != INDEX:  # noqa: PLR2004
-        problems.append("index.json is no image index")
-    for entry in index.get("manifests", ()):
-        problems += _manifest(directory, entry)
+    try:
+        if index.get("schemaVersion") != 2 or index.get("mediaType") != INDEX:  # noqa: PLR2004
+            problems.append("index.json is no image index")
+        for entry in index["manifests"]:
+            problems += _manifest(directory, entry)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        problems.append(f"a document is malformed: {error!r}")
     return problems
 
 
@@ -53,6 +59,9 @@ def _manifest(directory: Path, entry: dict[str, Any]) -> Iterator[str]:
         yield f"the configuration of {entry['digest']} is missing or not as described"
         return
     config = json.loads(config_data)
+    named = entry.get("platform", config)
+    if any(named.get(key) != config[key] for key in ("architecture", "os")):
+        yield f"the index says {named}, the configuration {config['architecture']}"
     diff_ids = config["rootfs"]["diff_ids"]
     if len(diff_ids) != len(document["layers"]):
         yield f"{len(document['layers'])} layers, {len(diff_ids)} diff_ids"
@@ -73,16 +82,21 @@ def _layer(directory: Path, layer: dict[str, Any], diff_id: str) -> Iterator[str
     if not path.is_file() or path.stat().st_size != layer["size"] or _digest(path) != name:
         yield f"layer {name} is missing or not what its descriptor says"
         return
-    with path.open("rb") as raw:
-        stream = gzip.open(raw) if layer["mediaType"] == LAYER_GZIP else raw
-        hashing = _Hashing(stream)
+    opener = gzip.open if layer["mediaType"] == LAYER_GZIP else open
+    with opener(path, "rb") as stream:
+        hashing = _Hashing(stream.read)
         try:
             with tarfile.open(fileobj=hashing, mode="r|") as archive:
                 yield from _entries(name, archive)
+                end = _end(archive)
             hashing.drain()
-        except (OSError, EOFError, tarfile.TarError) as error:
+        except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
             yield f"layer {name} cannot be read: {error}"
             return
+    if hashing.last_data > end:
+        yield f"layer {name} has data where its archive ends"
+    if hashing.size_bytes < end + _END_BYTES:
+        yield f"layer {name} lacks the end of its archive"
     if f"sha256:{hashing.hash.hexdigest()}" != diff_id:
         yield f"layer {name} unpacks to another diff_id than {diff_id}"
 
@@ -107,16 +121,30 @@ def _entries(layer: str, archive: tarfile.TarFile) -> Iterator[str]:
         seen.add(path)
 
 
-class _Hashing:
-    """A readable stream that hashes what passes."""
+def _end(archive: tarfile.TarFile) -> int:
+    """Return the offset behind the last entry; tarfile takes a broken header for the end."""
+    end = 0
+    for member in archive.getmembers()[-1:]:
+        blocks = -(-member.size // tarfile.BLOCKSIZE) if member.isreg() else 0
+        end = member.offset_data + blocks * tarfile.BLOCKSIZE
+    return end
 
-    def __init__(self, stream: Any) -> None:  # noqa: ANN401 - a file or a gzip file
-        self._stream = stream
+
+class _Hashing(io.RawIOBase):
+    """A readable stream that hashes what passes and notes where its last byte but zeros was."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
         self.hash = hashlib.sha256()
+        self.size_bytes = 0
+        self.last_data = 0
 
     def read(self, size: int = -1) -> bytes:
-        data: bytes = self._stream.read(size)
+        data = self._read(size)
         self.hash.update(data)
+        if length := len(data.rstrip(b"\0")):
+            self.last_data = self.size_bytes + length
+        self.size_bytes += len(data)
         return data
 
     def drain(self) -> None:
@@ -140,5 +168,4 @@ def _blob(directory: Path, descriptor: dict[str, Any]) -> bytes | None:
 
 def _digest(path: Path) -> str:
     with path.open("rb") as stream:
-        reader: BinaryIO = stream
-        return f"sha256:{hashlib.file_digest(reader, 'sha256').hexdigest()}"
+        return f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"

@@ -8,7 +8,7 @@ from importlib import resources
 
 from wheelship.archive.gzip import CODEC
 from wheelship.archive.layer import WRITER_VERSION
-from wheelship.debian.lock import DebianLock
+from wheelship.debian.lock import DebianLock, Group
 from wheelship.lock.model import LockedWheel
 from wheelship.oci.config import Healthcheck, canonical_json
 from wheelship.oci.digest import Digest
@@ -59,7 +59,7 @@ class Inputs:
 def plan_image(inputs: Inputs) -> ImagePlan:
     """Return the plan of one variant on one platform; equal inputs give an equal plan."""
     variant = inputs.variant
-    layers = [_base(inputs), _python(inputs)]
+    layers = [*_debian(inputs), _python(inputs)]
     layering = arrange(inputs.wheels, variant.layers)
     layers += [_wheels(inputs, (wheel,)) for wheel in layering.own]
     layers += [_wheels(inputs, group) for group in layering.groups]
@@ -89,23 +89,36 @@ def _key(kind: str, **inputs: object) -> Digest:
     return Digest.of(canonical_json({**fixed, **inputs}))
 
 
-def _base(inputs: Inputs) -> LayerPlan:
+def _debian(inputs: Inputs) -> list[LayerPlan]:
+    """Return the base, the same for every image of the release, and the system packages' layer."""
+    layers = [_packages_layer(inputs, "base", f"debian {inputs.debian.release}")]
+    if any(package.group == "system" for package in inputs.debian.packages):
+        layers.append(_packages_layer(inputs, "system", "system packages"))
+    return layers
+
+
+def _packages_layer(inputs: Inputs, group: Group, title: str) -> LayerPlan:
     lock = inputs.debian
-    waived = [[waiver.package, waiver.reason] for waiver in inputs.variant.waive_scripts]
+    # What lies in the system layer depends on the base too: it decides whose a directory is.
+    read = tuple(package for package in lock.packages if group in (package.group, "system"))
+    held = tuple(package for package in lock.packages if package.group == group)
+    names = {package.name for package in read}
+    waivers = tuple(one for one in inputs.variant.waive_scripts if one.package in names)
     return LayerPlan(
         key=_key(
-            "base",
+            "debian",
             version=BASE_VERSION,
             release=lock.release,
-            packages=[package.sha256 for package in lock.packages],
-            waived=waived,
+            group=group,
+            packages=[package.sha256 for package in read],
+            waived=[[waiver.package, waiver.reason] for waiver in waivers],
         ),
-        title=f"debian {lock.release}: {len(lock.packages)} packages",
+        title=f"{title}: {len(held)} packages",
         kind="base",
         packages=tuple(
-            Package(name=one.name, version=one.version, type="debian") for one in lock.packages
+            Package(name=one.name, version=one.version, type="debian") for one in held
         ),
-        recipe=BaseRecipe(lock=lock, waivers=inputs.variant.waive_scripts),
+        recipe=BaseRecipe(lock=lock, group=group, waivers=waivers),
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from wheelship.debian.lock import DebianLock
+from wheelship.debian.lock import DebianLock, Group
 from wheelship.lock.model import LockedWheel
 from wheelship.oci.config import Healthcheck
 from wheelship.oci.descriptor import Annotations
@@ -32,9 +32,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseRecipe:
-    """The Debian packages, unpacked and joined."""
+    """The Debian packages of one group (``base`` or ``system``), unpacked and joined."""
 
     lock: DebianLock
+    group: Group
     waivers: tuple[Waiver, ...]
 
 

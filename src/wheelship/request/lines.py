@@ -77,4 +77,5 @@ def _end_of_statement(text: str, position: int) -> int:
 
 def _parts(dotted: str) -> tuple[str, ...]:
     # An escape in a quoted key only costs that key its line number, so it is left as it is.
-    return tuple(part.strip("\"'") for part in _PART.findall(dotted))
+    parts = _PART.findall(dotted)
+    return tuple(part[1:-1] if part[0] in "\"'" else part for part in parts)

@@ -49,10 +49,12 @@ def check_requirement(text: str) -> None:
     """
     if _COMMON.fullmatch(text):
         return
+    if not text.isprintable():  # it becomes a line of METADATA and of uv's input
+        raise InvalidValue(f"{text!r} is no dependency specifier: it has control characters")
     from packaging.requirements import InvalidRequirement, Requirement
 
     try:
-        Requirement(text)
+        canonical_name(Requirement(text).name)  # packaging lets names end in "_"
     except InvalidRequirement as error:
         reason = str(error).splitlines()[0]
         raise InvalidValue(
@@ -81,6 +83,8 @@ def allows(requires_python: str | None, python: str) -> bool:
     if requires_python is None:
         return True
     release = PYTHONS[python]
+    if not requires_python.isprintable():
+        raise InvalidValue("has control characters", hint='requires-python = ">=3.11"')
     clauses = [_SIMPLE_CLAUSE.fullmatch(clause) for clause in requires_python.split(",")]
     simple = [clause.groups() for clause in clauses if clause is not None]
     if len(simple) == len(clauses) and all(map(_is_well_formed, simple)):

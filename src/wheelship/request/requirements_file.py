@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``requirements.txt`` of a project without a ``[project]`` table (pip's "Requirements File Format").
+"""``requirements.txt`` of a project without ``[project]`` (pip, "Requirements File Format").
 
 What cannot be honoured is reported, never skipped: an option that pip would obey and we would not
 changes what is installed.
@@ -52,7 +52,7 @@ class Requirements:
 
 
 def read_requirements(root: Path, name: str, findings: Findings) -> Requirements:
-    """Read ``root/name`` and the files it names; what is wrong with them is added to ``findings``."""
+    """Read ``root/name`` and the files it names; what is wrong is added to ``findings``."""
     found = Requirements()
     _Reader(root, found, findings).read(name, constraining=False)
     return found
@@ -94,7 +94,9 @@ class _Reader:
         if options:
             self._refuse("--" + re.split(r"[=\s]", options, maxsplit=1)[0])
         if "${" in requirement:
-            raise InputError("environment variables are not expanded", hint="write the value itself")
+            raise InputError(
+                "environment variables are not expanded", hint="write the value itself"
+            )
         if requirement.startswith((".", "/")) or re.match(r"[a-z+]+://", requirement):
             raise InputError(
                 f"{requirement!r} has no name, so it cannot be locked",
@@ -106,8 +108,10 @@ class _Reader:
 
     def _option(self, name: str, line: str) -> None:
         match = _OPTION.fullmatch(line)
-        option = _SHORT.get(match["name"], match["name"]) if match else line.split()[0]
-        value = match["value"].strip() if match else ""
+        if match is None:
+            raise InputError(f"{line!r} is neither a requirement nor an option")
+        option = _SHORT.get(match["name"], match["name"])
+        value = match["value"].strip()
         if "${" in value:
             raise InputError(f"{option}: environment variables are not expanded")
         if option in ("--requirement", "--constraint"):

@@ -155,18 +155,29 @@ class Table:
             return None
         return Table(self.document, (*self.path, key), value, self.findings)
 
+    def descend(self, *keys: str) -> Table:
+        """Return the table at ``keys``, empty when there is none.
+
+        For the tables of other tools, whose shape is not ours to judge.
+        """
+        value: object = self.data
+        for key in keys:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        data = value if isinstance(value, dict) else {}
+        return Table(self.document, (*self.path, *keys), data, self.findings)
+
     def tables(self, key: str) -> tuple[Table, ...] | None:
         """Return the list of tables of ``key``; findings in them carry the line of the list."""
         value = self.data.get(key)
         if value is None:
             return None
-        items = value if isinstance(value, list) else [value]
-        if not isinstance(value, list) or not all(isinstance(item, dict) for item in items):
-            self._mistyped(key, value, "a list of tables")
-            return None
-        return tuple(
-            Table(self.document, (*self.path, key), item, self.findings) for item in items
-        )
+        found: list[Table] = []
+        for item in value if isinstance(value, list) else [value]:
+            if not isinstance(value, list) or not isinstance(item, dict):
+                self._mistyped(key, item, "a list of tables")
+                return None
+            found.append(Table(self.document, (*self.path, key), item, self.findings))
+        return tuple(found)
 
     def strings(self, key: str) -> dict[str, str] | None:
         """Return a table of strings; empty strings are allowed as its values."""
@@ -201,9 +212,7 @@ class Table:
             return True
         return False
 
-    def _mistyped(
-        self, key: str, value: object, expected: str, *, hint: str | None = None
-    ) -> None:
+    def _mistyped(self, key: str, value: object, expected: str, *, hint: str | None = None) -> None:
         found = _KINDS.get(type(value), "a date or time")
         self.report(key, f"must be {expected}, not {found}", hint=hint)
 

@@ -15,6 +15,7 @@ from wheelship.request.errors import InvalidValue
 __all__ = [
     "canonical_name",
     "parse_absolute",
+    "parse_debian_name",
     "parse_duration",
     "parse_glob",
     "parse_relative",
@@ -32,6 +33,7 @@ _REPOSITORY_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(
     rf"(?:(?:[A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(?::\d{{1,5}})?/)?{_REPOSITORY_PART}(?:/{_REPOSITORY_PART})*"
 )
+_DEBIAN_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 _NAME = re.compile(r"[A-Z0-9]|[A-Z0-9][A-Z0-9._-]*[A-Z0-9]", re.IGNORECASE | re.ASCII)
 
 _MAXIMUM_BYTES = 2**63 - 1
@@ -131,11 +133,20 @@ def parse_url(text: str) -> str:
 
 
 def parse_repository(text: str) -> str:
-    """Return an image repository without tag and digest (distribution-spec, "Pulling manifests")."""
+    """Return an image repository, which has neither tag nor digest (distribution-spec)."""
     if not _REPOSITORY.fullmatch(text):
         raise InvalidValue(
             f"{text!r} is no image repository",
             hint='write it in lower case and without a tag: "ghcr.io/owner/name"',
+        )
+    return text
+
+
+def parse_debian_name(text: str) -> str:
+    """Return the name of a Debian package (Debian policy §5.6.7)."""
+    if not _DEBIAN_NAME.fullmatch(text):
+        raise InvalidValue(
+            f"{text!r} is no Debian package name", hint="write the name alone, without a version"
         )
     return text
 

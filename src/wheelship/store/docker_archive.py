@@ -7,6 +7,7 @@ find the same blobs (traps §1.1, §1.3).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +17,7 @@ from wheelship.archive.entry import Directory, Entry, File, InMemory, Streamed
 from wheelship.oci.config import canonical_json
 from wheelship.oci.descriptor import INDEX, MANIFEST, Descriptor
 from wheelship.oci.digest import Digest
+from wheelship.store.errors import DamagedStore
 from wheelship.store.layout import REF_NAME
 
 __all__ = ["write_docker_archive"]
@@ -36,6 +38,9 @@ def write_docker_archive(
     """Write the archive to ``out``, which need not be seekable; the order of entries is fixed.
 
     ``reference`` is the full name with tag that the engine shall give the image.
+
+    Raises:
+        DamagedStore: a layer's bytes are not what its digest says.
     """
     tag = reference.rpartition(":")[2]
     descriptor = Descriptor(
@@ -59,7 +64,7 @@ def write_docker_archive(
     documents = {Digest.of(data): data for data in (config, manifest)}
     blobs = {digest: path for digest, path in layers if digest not in documents}
     entries += [_blob(digest, InMemory(data)) for digest, data in documents.items()]
-    entries += [_blob(digest, _stream(path)) for digest, path in blobs.items()]
+    entries += [_blob(digest, _stream(digest, path)) for digest, path in blobs.items()]
     for entry in entries:
         out.write(tar.header(entry))
         if isinstance(entry, File):
@@ -75,11 +80,19 @@ def _blob(digest: Digest, content: InMemory | Streamed) -> File:
     return File(path=f"blobs/sha256/{digest.hex}", content=content)
 
 
-def _stream(path: Path) -> Streamed:
+def _stream(digest: Digest, path: Path) -> Streamed:
     def open_file() -> Iterator[bytes]:
+        found = hashlib.sha256()
         with path.open("rb") as stream:
             while piece := stream.read(_PIECE_BYTES):
+                found.update(piece)
                 yield piece
+        if found.hexdigest() != digest.hex:
+            raise DamagedStore(
+                f"the blob {digest} is damaged",
+                where=str(path),
+                hint="wheelship cache verify\nand build again",
+            )
 
     return Streamed(path.stat().st_size, open_file)
 

@@ -10,7 +10,10 @@ from pathlib import Path
 
 from wheelship.errors import InputError, MachineError
 
-__all__ = ["DiskFull", "InvalidLayout", "NotWritable", "disk_errors"]
+__all__ = ["DamagedStore", "DiskFull", "InvalidLayout", "NotWritable", "disk_errors"]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
 class NotWritable(MachineError):
@@ -25,6 +28,12 @@ class DiskFull(MachineError):
     code = "disk-full"
 
 
+class DamagedStore(MachineError):
+    """A file of the store is not what was written there."""
+
+    code = "damaged-store"
+
+
 class InvalidLayout(InputError):
     """The directory is no OCI image layout, or lacks what its index names."""
 
@@ -37,13 +46,13 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in _FULL:
             raise DiskFull(
                 f"no space left: {error.strerror}",
                 where=str(path),
                 hint="free some space, or move the store with --store DIR or WHEELSHIP_STORE",
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno in _REFUSED:
             raise NotWritable(
                 f"cannot write: {error.strerror}",
                 where=str(error.filename or path),

@@ -14,16 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wheelship.errors import InputError
 from wheelship.oci.config import ImageConfig, canonical_json
 from wheelship.oci.descriptor import INDEX, MANIFEST
 from wheelship.oci.digest import Digest
 from wheelship.oci.image import Image
-from wheelship.store.errors import InvalidLayout, disk_errors
+from wheelship.store.errors import DamagedStore, InvalidLayout, disk_errors
+from wheelship.store.store import file_digest
 
 __all__ = ["REF_NAME", "BlobFile", "StoredImage", "read_layout", "write_layout"]
 
 REF_NAME = "org.opencontainers.image.ref.name"
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+_NEW = ".new-"
 _JSON_BYTES = 4 * 1024 * 1024  # what other readers accept (traps §1.2)
 
 
@@ -72,6 +75,7 @@ def write_layout(
             index = _read_index(directory)
             blobs = directory / "blobs" / "sha256"
             blobs.mkdir(parents=True, exist_ok=True)
+            _sweep(directory, blobs)
             linked = {
                 layer.descriptor.digest
                 for layer in image.layers
@@ -79,12 +83,10 @@ def write_layout(
             }
             for data in (image.config_bytes, image.manifest_bytes):
                 _write(blobs / Digest.of(data).hex, data)
+            _write(directory / "oci-layout", _LAYOUT)
             entry = image.descriptor.to_json() | {"annotations": {REF_NAME: tag}}
             kept = [one for one in index["manifests"] if _tag(one) != tag]
-            if entry in index["manifests"] and len(kept) + 1 == len(index["manifests"]):
-                return frozenset(linked)
             index["manifests"] = sorted([*kept, entry], key=lambda one: _tag(one) or "")
-            _write(directory / "oci-layout", _LAYOUT)
             _write(directory / "index.json", canonical_json(index))
             _collect(directory, index)
             return frozenset(linked)
@@ -96,8 +98,7 @@ def read_layout(directory: Path, tag: str | None = None) -> StoredImage:
     Raises:
         InvalidLayout: no such image, or something it names is missing or damaged.
     """
-    index = _read_index(directory)
-    entries = index["manifests"]
+    entries = _read_index(directory)["manifests"]
     tags = [name for name in map(_tag, entries) if name]
     wanted = entries if tag is None else [one for one in entries if _tag(one) == tag]
     if len(wanted) != 1:
@@ -110,7 +111,16 @@ def read_layout(directory: Path, tag: str | None = None) -> StoredImage:
             where=str(directory),
             hint=f"name one: {directory}:{tags[0]}" if tags else "build one: wheelship build",
         )
-    manifest = _document(directory, wanted[0]["digest"])
+    try:
+        return _read_image(directory, wanted[0])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InvalidLayout(
+            f"holds a malformed document: {error!r}", where=str(directory)
+        ) from error
+
+
+def _read_image(directory: Path, entry: dict[str, Any]) -> StoredImage:
+    manifest = _document(directory, entry["digest"])
     document = json.loads(manifest)
     if document.get("mediaType", MANIFEST) != MANIFEST or "config" not in document:
         raise InvalidLayout("does not name an image manifest", where=str(directory))
@@ -118,7 +128,7 @@ def read_layout(directory: Path, tag: str | None = None) -> StoredImage:
     config = ImageConfig.from_json(json.loads(config_bytes))
     if len(config.diff_ids) != len(document["layers"]):
         raise InvalidLayout("has a configuration for other layers", where=str(directory))
-    layers = tuple(
+    layers = [
         BlobFile(
             path=_blob_path(directory, layer["digest"]),
             media_type=layer["mediaType"],
@@ -127,29 +137,40 @@ def read_layout(directory: Path, tag: str | None = None) -> StoredImage:
             diff_id=diff_id,
         )
         for layer, diff_id in zip(document["layers"], config.diff_ids, strict=True)
-    )
+    ]
+    for layer in layers:
+        if not layer.path.is_file() or layer.path.stat().st_size != layer.size_bytes:
+            raise InvalidLayout(f"lacks the blob {layer.digest}, or a part", where=str(directory))
     return StoredImage(
-        reference=_tag(wanted[0]) or "latest",
+        reference=_tag(entry) or "latest",
         manifest=manifest,
         config_bytes=config_bytes,
         config=config,
-        layers=layers,
+        layers=tuple(layers),
     )
 
 
 def _place(source: Path, target: Path) -> bool:
     """Make ``target`` the same blob as ``source``; return whether a link was made."""
+    if not source.is_file():
+        raise DamagedStore(
+            f"the store lost the blob {source.name} a moment ago",
+            where=str(source),
+            hint="run the same command again: the layer is made anew",
+        )
     with suppress(OSError):
         if target.samefile(source):
             return False
-    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=".new-")) / "blob"
+    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=_NEW)) / "blob"
     try:
         try:
             work.hardlink_to(source)
             linked = True
         except OSError:  # another file system, or one without hard links
-            shutil.copyfile(source, work)
             linked = False
+            if target.is_file() and file_digest(target).hex == target.name:
+                return False  # reading is cheaper than writing gigabytes again
+            shutil.copyfile(source, work)
         work.replace(target)
     finally:
         shutil.rmtree(work.parent, ignore_errors=True)
@@ -159,7 +180,7 @@ def _place(source: Path, target: Path) -> bool:
 def _write(path: Path, data: bytes) -> None:
     if path.is_file() and path.read_bytes() == data:
         return
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_NEW)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
@@ -173,7 +194,9 @@ def _write(path: Path, data: bytes) -> None:
 def _read_index(directory: Path) -> dict[str, Any]:
     path = directory / "index.json"
     if not path.exists():
-        if directory.is_dir() and any(one.name != "blobs" for one in directory.iterdir()):
+        # A first build that was interrupted leaves the layout's own names, but no index yet.
+        names = {one.name for one in directory.iterdir()} if directory.is_dir() else set()
+        if any(not name.startswith(_NEW) for name in names - {"blobs", "oci-layout"}):
             raise InvalidLayout(
                 "is a directory with other content, not an OCI layout",
                 where=str(directory),
@@ -181,12 +204,12 @@ def _read_index(directory: Path) -> dict[str, Any]:
             )
         return {"schemaVersion": 2, "mediaType": INDEX, "manifests": []}
     try:
-        index = json.loads(path.read_bytes()[: _JSON_BYTES + 1])
-        manifests = index["manifests"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        index: dict[str, Any] = json.loads(path.read_bytes())
+        for entry in index["manifests"]:
+            Digest.parse(entry["digest"])
+            _tag(entry)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidLayout("has an unreadable index.json", where=str(directory)) from error
-    if not isinstance(index, dict) or not isinstance(manifests, list):
-        raise InvalidLayout("has an unreadable index.json", where=str(directory))
     return index
 
 
@@ -210,6 +233,15 @@ def _tag(entry: dict[str, Any]) -> str | None:
     return name if isinstance(name, str) else None
 
 
+def _sweep(*directories: Path) -> None:
+    """Remove the unfinished work of a killed process; as we hold the lock, it is nobody's."""
+    for left in (one for directory in directories for one in directory.glob(f"{_NEW}*")):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)
+
+
 @contextmanager
 def _locked(directory: Path) -> Iterator[None]:
     """Let one process at a time change the layout; builds of two variants share it."""
@@ -223,20 +255,24 @@ def _locked(directory: Path) -> Iterator[None]:
 
 def _collect(directory: Path, index: dict[str, Any]) -> None:
     """Remove blobs that no tag reaches any more; keep all when something cannot be read."""
-    blobs = directory / "blobs" / "sha256"
+    try:
+        reached = _reached(directory, [one["digest"] for one in index["manifests"]])
+    except (InputError, ValueError, KeyError, TypeError, AttributeError):
+        return
+    for blob in (directory / "blobs" / "sha256").iterdir():
+        if blob.name not in reached:
+            with suppress(OSError):
+                blob.unlink()
+
+
+def _reached(directory: Path, pending: list[str]) -> set[str]:
+    """Return the file names of the blobs that the documents called ``pending`` lead to."""
     reached: set[str] = set()
-    pending = [one["digest"] for one in index["manifests"]]
     while pending:
         digest = pending.pop()
         reached.add(Digest.parse(digest).hex)
-        try:
-            document = json.loads(_document(directory, digest))
-        except (InvalidLayout, ValueError):
-            return
+        document = json.loads(_document(directory, digest))
         pending += [one["digest"] for one in document.get("manifests", ())]
         children = [*document.get("layers", ()), document.get("config") or {}]
         reached.update(Digest.parse(one["digest"]).hex for one in children if one)
-    for blob in blobs.iterdir():
-        if blob.name not in reached and not blob.name.startswith(".new-"):
-            with suppress(OSError):
-                blob.unlink()
+    return reached

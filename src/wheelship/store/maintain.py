@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,14 +65,9 @@ def prune(store: Store, keep_bytes: int) -> int:
 
     A layer in use by a build at this moment survives: its record was touched when it was found.
     """
-    freed = 0
     total = sum(one.bytes for one in usage(store))
-    candidates = [
-        *((path.stat().st_mtime, path) for path in (store.root / "layers").glob("*.json")),
-        *((path.stat().st_mtime, path) for path in (store.root / "downloads").iterdir()),
-        *((path.stat().st_mtime, path) for path in (store.root / "roots").iterdir()),
-    ]
-    for _, path in sorted(candidates):
+    freed = 0
+    for path in _oldest_first(store):
         if total - freed <= keep_bytes:
             break
         freed += _remove(store, path)
@@ -83,23 +77,41 @@ def prune(store: Store, keep_bytes: int) -> int:
     return freed
 
 
+def _oldest_first(store: Store) -> list[Path]:
+    """Return what can be removed: records (with their blobs), blobs no record names, the rest."""
+    records = list((store.root / "layers").glob("*.json"))
+    named = {_blob_of(store, path) for path in records}
+    lost = [path for path in (store.root / "blobs" / "sha256").iterdir() if path not in named]
+    others = [path for name in ("downloads", "roots") for path in (store.root / name).iterdir()]
+    return [path for _, path in sorted(_dated([*records, *lost, *others]))]
+
+
+def _dated(paths: list[Path]) -> Iterator[tuple[float, Path]]:
+    for path in paths:
+        with suppress(OSError):  # another process was faster
+            yield path.stat().st_mtime, path
+
+
 def _remove(store: Store, path: Path) -> int:
-    if path.is_dir():
-        size = _usage("", path).bytes
-        shutil.rmtree(path, ignore_errors=True)
-        return size
-    size = path.stat().st_size
+    paths: list[Path | None] = [path]
     if path.parent.name == "layers":
-        digest = None
-        with suppress(OSError, ValueError, KeyError):
-            digest = json.loads(path.read_bytes())["digest"]
-        blob = store.blob(Digest(digest)) if digest else None
-        if blob is not None and blob.exists():
-            size += blob.stat().st_size
-            blob.unlink()
-        path.with_suffix(".index").unlink(missing_ok=True)
-    path.unlink(missing_ok=True)
+        paths = [_blob_of(store, path), path.with_suffix(".index"), path]
+    size = 0
+    for one in paths:
+        if one is None or not one.exists():
+            continue
+        if one.is_dir():
+            size += _usage("", one).bytes
+            shutil.rmtree(one, ignore_errors=True)
+            continue
+        size += one.stat().st_size
+        one.unlink(missing_ok=True)
     return size
+
+
+def _blob_of(store: Store, record_path: Path) -> Path | None:
+    record = store.find_record(Digest(record_path.stem))
+    return None if record is None or record.digest is None else store.blob(record.digest)
 
 
 def _usage(part: str, folder: Path) -> Usage:

@@ -4,7 +4,7 @@
     blobs/sha256/<hex>       layer blobs, read-only
     downloads/<hex>          wheels and Debian packages, by their own SHA-256
     layers/<key>.json        LayerRecord
-    layers/<key>.index       the layer's paths (zlib, one row per line)
+    layers/<key>.index       the layer's paths (zlib)
     roots/<key>/             unpacked interpreters for bytecode
     marks/<key>              facts established once (content-free, or a small JSON document)
     tmp/<token>/             unfinished work of one running process
@@ -27,11 +27,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO
 
 from wheelship.archive.layer import IndexRow, LayerBytes
 from wheelship.oci.digest import Digest
-from wheelship.store.errors import disk_errors
+from wheelship.store.errors import DamagedStore, disk_errors
 
 __all__ = ["LayerRecord", "Store", "file_digest"]
 
@@ -56,6 +57,7 @@ class Store:
         self.root = root
         self._session: Path | None = None
         self._session_lock: int | None = None
+        self._session_guard = Lock()
         with disk_errors(root):
             for folder in _FOLDERS:
                 (root / folder).mkdir(parents=True, exist_ok=True)
@@ -74,10 +76,8 @@ class Store:
 
     def find_record(self, key: Digest) -> LayerRecord | None:
         """Return what ``key`` gave before, without a look at the blob."""
-        try:
-            return _record(json.loads((self.root / "layers" / f"{key.hex}.json").read_bytes()))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        found = self._read_record(key)
+        return None if found is None else found[0]
 
     def find_layer(self, key: Digest) -> LayerRecord | None:
         """Return what ``key`` gave before, if its blob is still exactly that.
@@ -85,26 +85,25 @@ class Store:
         A blob whose change time differs from the recorded one is hashed again; a damaged one is
         removed, so that it is built anew.
         """
-        path = self.root / "layers" / f"{key.hex}.json"
-        try:
-            document = json.loads(path.read_bytes())
-            record = _record(document)
-        except (OSError, ValueError, KeyError, TypeError):
+        found = self._read_record(key)
+        if found is None:
             return None
+        record, stamp = found
         if record.digest is None:
             return record
-        blob = self.blob(record.digest)
+        path, blob = self._record_path(key), self.blob(record.digest)
         try:
             status = blob.stat()
-        except OSError:
+            if status.st_size == record.size_bytes and _stamp(status) == stamp:
+                with suppress(OSError):
+                    os.utime(path)  # what was used last is pruned last
+                return record
+            if status.st_size == record.size_bytes and file_digest(blob) == record.digest:
+                with suppress(OSError):  # a store that cannot be written to still serves
+                    self._write(path, _document(record, _stamp(status)))
+                return record
+        except OSError:  # gone, or the disk cannot read it
             return None
-        if status.st_size == record.size_bytes and _stamp(status) == document.get("stamp"):
-            with suppress(OSError):
-                os.utime(path)  # what was used last is pruned last
-            return record
-        if status.st_size == record.size_bytes and file_digest(blob) == record.digest:
-            self._write(path, _document(record, _stamp(status)))
-            return record
         with suppress(OSError):
             blob.unlink()
         return None
@@ -130,29 +129,43 @@ class Store:
                 work.replace(self.blob(layer.digest))
                 stamp = _stamp(self.blob(layer.digest).stat())
             self._write(self.root / "layers" / f"{key.hex}.index", _pack(rows))
-            self._write(self.root / "layers" / f"{key.hex}.json", _document(record, stamp))
+            self._write(self._record_path(key), _document(record, stamp))
         return record
 
     def refresh(self, key: Digest, record: LayerRecord) -> None:
         """Note the blob's new change time after a hard link to it was made or removed by us."""
         if record.digest is not None:
-            stamp = _stamp(self.blob(record.digest).stat())
-            self._write(self.root / "layers" / f"{key.hex}.json", _document(record, stamp))
+            with disk_errors(self.root):
+                stamp = _stamp(self.blob(record.digest).stat())
+                self._write(self._record_path(key), _document(record, stamp))
 
     def index(self, key: Digest) -> list[IndexRow]:
-        """Return the paths of the layer that ``key`` gave."""
-        data = zlib.decompress((self.root / "layers" / f"{key.hex}.index").read_bytes())
-        return [_row(line) for line in data.decode().splitlines()]
+        """Return the paths of the layer that ``key`` gave.
+
+        Raises:
+            DamagedStore: they cannot be read. The layer is forgotten, so that it is built anew.
+        """
+        path = self.root / "layers" / f"{key.hex}.index"
+        try:
+            return _unpack(path.read_bytes())
+        except (OSError, ValueError, zlib.error) as error:
+            with suppress(OSError):
+                self._record_path(key).unlink()
+            raise DamagedStore(
+                "a list of files in the store is damaged; its layer was forgotten",
+                where=str(path),
+                hint="run the same command again: the layer is made anew",
+            ) from error
 
     def mark(self, key: Digest, document: object = None) -> None:
         """Remember ``document`` under ``key``."""
         with disk_errors(self.root):
-            self._write(self.root / "marks" / key.hex, json.dumps(document).encode())
+            self._write(self.root / "marks" / key.hex, _sealed(document))
 
     def marked(self, key: Digest) -> tuple[bool, Any]:
         """Return whether ``key`` was marked, and with what."""
         try:
-            return True, json.loads((self.root / "marks" / key.hex).read_bytes())
+            return True, json.loads(_unsealed((self.root / "marks" / key.hex).read_bytes()))
         except (OSError, ValueError):
             return False, None
 
@@ -185,15 +198,35 @@ class Store:
             os.close(self._session_lock)
             self._session = self._session_lock = None
 
+    def _record_path(self, key: Digest) -> Path:
+        return self.root / "layers" / f"{key.hex}.json"
+
+    def _read_record(self, key: Digest) -> tuple[LayerRecord, object] | None:
+        """Return what is recorded under ``key`` and the blob's stamp at that time."""
+        try:
+            document = json.loads(_unsealed(self._record_path(key).read_bytes()))
+            return _record(document), document["stamp"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
     def _own_session(self) -> Path:
         """Return this process's directory for unfinished work, made and locked on first use."""
-        if self._session is None:
-            self._sweep()
+        with self._session_guard:
+            if self._session is None:
+                self._sweep()
+                self._session, self._session_lock = self._new_session()
+            return self._session
+
+    def _new_session(self) -> tuple[Path, int]:
+        while True:
             session = Path(tempfile.mkdtemp(dir=self.root / "tmp"))
-            self._session_lock = os.open(session, os.O_RDONLY | os.O_CLOEXEC)
-            fcntl.flock(self._session_lock, fcntl.LOCK_EX)
-            self._session = session
-        return self._session
+            with suppress(FileNotFoundError):
+                lock = os.open(session, os.O_RDONLY | os.O_CLOEXEC)
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                # Another process may have swept it before it was locked.
+                if session.exists():
+                    return session, lock
+                os.close(lock)
 
     def _sweep(self) -> None:
         """Remove what processes that were killed left behind: nobody holds their lock."""
@@ -219,12 +252,30 @@ def file_digest(path: Path) -> Digest:
         return Digest(hashlib.file_digest(stream, "sha256").hexdigest())
 
 
+def _sealed(document: object) -> bytes:
+    """Encode ``document`` behind the digest of its bytes, which gives every damage away."""
+    data = json.dumps(document).encode()
+    return b"%s\n%s" % (Digest.of(data).hex.encode(), data)
+
+
+def _unsealed(data: bytes) -> bytes:
+    """Return the bytes of a sealed document.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    seal, _, body = data.partition(b"\n")
+    if seal != Digest.of(body).hex.encode():
+        raise ValueError("damaged")
+    return body
+
+
 def _stamp(status: os.stat_result) -> list[int]:
     return [status.st_ctime_ns, status.st_ino]
 
 
 def _document(record: LayerRecord, stamp: list[int]) -> bytes:
-    return json.dumps(
+    return _sealed(
         {
             "digest": record.digest and record.digest.hex,
             "diff_id": record.diff_id and record.diff_id.hex,
@@ -232,7 +283,7 @@ def _document(record: LayerRecord, stamp: list[int]) -> bytes:
             "unpacked_bytes": record.unpacked_bytes,
             "stamp": stamp,
         }
-    ).encode()
+    )
 
 
 def _record(document: dict[str, Any]) -> LayerRecord:
@@ -246,8 +297,13 @@ def _record(document: dict[str, Any]) -> LayerRecord:
 
 
 def _pack(rows: tuple[IndexRow, ...]) -> bytes:
-    lines = (f"{row.mode:o} {row.size_bytes} {row.sha256 or '-'} {row.path}\n" for row in rows)
+    # A path may hold anything but this, line ends of all kinds included.
+    lines = (f"{row.mode:o} {row.size_bytes} {row.sha256 or '-'} {row.path}\0" for row in rows)
     return zlib.compress("".join(lines).encode(), 1)
+
+
+def _unpack(data: bytes) -> list[IndexRow]:
+    return [_row(line) for line in zlib.decompress(data).decode().split("\0")[:-1]]
 
 
 def _row(line: str) -> IndexRow:

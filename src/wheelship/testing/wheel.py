@@ -92,7 +92,9 @@ def make_wheel(  # noqa: PLR0913 - a factory: each knob is one way a wheel can b
         rows = "".join(f"{key} = {value}\n" for key, value in console_scripts.items())
         content[f"{info}/entry_points.txt"] = f"[console_scripts]\n{rows}".encode()
     text = _record(content, info) if record is None else record
-    members = [ZipFile(path, data, modes.get(path, 0o644), method) for path, data in content.items()]
+    members = [
+        ZipFile(path, data, modes.get(path, 0o644), method) for path, data in content.items()
+    ]
     members.append(ZipFile(f"{info}/RECORD", text.encode()))
     return MadeWheel(filename=f"{name}-{version}-{tag}.whl", data=zip_bytes(members))
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 
 from wheelship.errors import InputError
 
-__all__ = ["InvalidWheel", "RecordMismatch", "UnsafeScript"]
+__all__ = ["InvalidWheel", "RecordMismatch", "UnsafeScript", "WrongWheel"]
 
 
 class InvalidWheel(InputError):
     """The file is no wheel that the specification allows."""
 
     code = "invalid-wheel"
+
+
+class WrongWheel(InputError):
+    """The file is not the one that was locked."""
+
+    code = "wrong-wheel"
 
 
 class RecordMismatch(InputError):

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from wheelship.archive.entry import Content, File, InMemory
+from wheelship.archive.entry import File, InMemory
 from wheelship.wheel.errors import InvalidWheel
 from wheelship.wheel.reader import Wheel
 from wheelship.wheel.record import Row, encode_sha256, render_record
@@ -86,8 +86,11 @@ def installed_entries(
         rows.append(Row(relative, row.hash, row.size_bytes))
         yield entry
     record = f"{wheel.dist_info}/RECORD"
+    path = f"{environment.site_packages}/{record}"
+    if path in claimed:
+        raise InvalidWheel(f"installs /{path} twice", where=wheel.filename)
     rows.append(Row(record, None, None))
-    yield File(path=f"{environment.site_packages}/{record}", content=InMemory(render_record(rows)))
+    yield File(path=path, content=InMemory(render_record(rows)))
 
 
 def _files(wheel: Wheel, environment: Environment) -> Iterator[tuple[File, Row]]:
@@ -95,14 +98,14 @@ def _files(wheel: Wheel, environment: Environment) -> Iterator[tuple[File, Row]]
     skipped = {f"{wheel.dist_info}/{name}" for name in ("RECORD", "RECORD.jws", "RECORD.p7s")}
     skipped.add(f"{wheel.dist_info}/INSTALLER")
     for name, member in wheel.members.items():
-        if name in skipped:
+        if name in skipped or _stale(name):
             continue
         if name.startswith(wheel.data_dir + "/"):
             yield _data_file(wheel, environment, name)
             continue
-        row = wheel.record.get(name) or Row(name, None, None)
         mode = 0o755 if member.executable else 0o644
-        yield File(path=f"{site}/{name}", mode=mode, content=wheel.content(name)), row
+        file = File(path=f"{site}/{name}", mode=mode, content=wheel.content(name))
+        yield file, _row(wheel, name)
     yield _made(f"{site}/{wheel.dist_info}/INSTALLER", _INSTALLER, 0o644)
     points = f"{wheel.dist_info}/entry_points.txt"
     if points in wheel.members:
@@ -113,7 +116,7 @@ def _files(wheel: Wheel, environment: Environment) -> Iterator[tuple[File, Row]]
 
 
 def _data_file(wheel: Wheel, environment: Environment, name: str) -> tuple[File, Row]:
-    _, scheme, rest = name.split("/", 2) if name.count("/") > 1 else (name, "", "")
+    scheme, _, rest = name.removeprefix(wheel.data_dir + "/").partition("/")
     distribution = re.sub(r"[-_.]+", "-", wheel.name).lower()
     directory = environment.scheme(scheme, distribution)
     if directory is None or not rest:
@@ -124,16 +127,36 @@ def _data_file(wheel: Wheel, environment: Environment, name: str) -> tuple[File,
         check_script_name(below_bin.partition("/")[0], wheel.filename)
     if path in (f"{environment.root}/pyvenv.cfg", f"{environment.root}/bin"):
         raise InvalidWheel(f"would replace /{path}", where=wheel.filename)
+    first = _relative(path, environment).partition("/")[0]
+    if first.endswith(".dist-info") and first != wheel.dist_info:
+        raise InvalidWheel(f"would install {first}, another package", where=wheel.filename)
     member = wheel.members[name]
-    content: Content = wheel.content(name)
-    row = wheel.record.get(name) or Row(name, None, None)
-    if scheme == "scripts":
-        # Installers make scripts executable whatever the archive says.
-        if member.size_bytes <= _RETARGET_BYTES:
-            return _made(path, retarget(wheel.read(name), environment.interpreter), 0o755)
-        return File(path=path, mode=0o755, content=content), row
-    mode = 0o755 if member.executable else 0o644
-    return File(path=path, mode=mode, content=content), row
+    if scheme == "scripts" and member.size_bytes <= _RETARGET_BYTES:
+        return _made(path, retarget(wheel.read(name), environment.interpreter), 0o755)
+    # Installers make scripts executable whatever the archive says.
+    mode = 0o755 if scheme == "scripts" or member.executable else 0o644
+    return File(path=path, mode=mode, content=wheel.content(name)), _row(wheel, name)
+
+
+def _stale(name: str) -> bool:
+    """Tell bytecode that a wheel ships beside its sources.
+
+    It holds the time of a source file that has another one in every layer, so Python would never
+    use it; and it would stand in the way of ours.
+    """
+    return name.endswith(".pyc") and posixpath.basename(posixpath.dirname(name)) == "__pycache__"
+
+
+def _row(wheel: Wheel, name: str) -> Row:
+    """Return a file's row; what a waived RECORD does not say is taken from the file itself."""
+    row = wheel.record.get(name)
+    hashed = row.hash if row is not None else None
+    if hashed is None:
+        found = hashlib.sha256()
+        for piece in wheel.pieces(name):
+            found.update(piece)
+        hashed = encode_sha256(found.hexdigest())
+    return Row(name, hashed, wheel.members[name].size_bytes)
 
 
 def _relative(path: str, environment: Environment) -> str:
@@ -157,7 +180,7 @@ def python_sources(
             continue
         path = f"{environment.site_packages}/{name}"
         if name.startswith(wheel.data_dir + "/"):
-            _, scheme, rest = name.split("/", 2)
+            scheme, _, rest = name.removeprefix(wheel.data_dir + "/").partition("/")
             if scheme not in ("purelib", "platlib"):
                 continue
             path = f"{environment.site_packages}/{rest}"

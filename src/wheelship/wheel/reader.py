@@ -18,9 +18,9 @@ from pathlib import Path
 
 from wheelship.archive.entry import Content, Deflated, Streamed
 from wheelship.archive.errors import ContentMismatch, InvalidZip
-from wheelship.archive.inflate import inflate_all
+from wheelship.archive.inflate import inflate, inflate_all
 from wheelship.archive.zip import Member, ReadAt, read_zip
-from wheelship.wheel.errors import InvalidWheel, RecordMismatch
+from wheelship.wheel.errors import InvalidWheel, RecordMismatch, WrongWheel
 from wheelship.wheel.record import Row, parse_record
 
 __all__ = ["Wheel", "open_wheel"]
@@ -58,6 +58,19 @@ class Wheel:
         row = self.record.get(name)
         return self.members[name].content(self.read_at, row.hash if row else None)
 
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """Yield the bytes of a file of any size.
+
+        Raises:
+            ContentMismatch: it is not what the archive or RECORD promise; what came before is
+                then worthless.
+        """
+        content = self.content(name)
+        if isinstance(content, Deflated):
+            yield from (data for _, data in inflate(content, name))
+        elif isinstance(content, Streamed):
+            yield from content.open()
+
     def read(self, name: str) -> bytes:
         """Return the verified bytes of a file of at most 32 MiB.
 
@@ -82,7 +95,7 @@ def open_wheel(
     a hash that is there must still be right.
 
     Raises:
-        ContentMismatch: its SHA-256 is not ``sha256``.
+        WrongWheel: its SHA-256 is not ``sha256``.
         InvalidWheel: it breaks the wheel or the zip format.
         RecordMismatch: RECORD and the archive disagree.
     """
@@ -106,7 +119,7 @@ def _check_digest(read_at: ReadAt, size: int, sha256: str, filename: str) -> Non
         found.update(piece)
         at += len(piece)
     if found.hexdigest() != sha256:
-        raise ContentMismatch(
+        raise WrongWheel(
             f"its sha256 is {found.hexdigest()}, the lock says {sha256}",
             where=filename,
             hint="if the wheel was replaced on purpose, run `wheelship lock`",
@@ -122,6 +135,8 @@ def _parse(read_at: ReadAt, size: int, filename: str, *, waive_record: bool) -> 
     name, version = _split_filename(filename)
     dist_info = _special_dir(members, name, version, filename)
     data_dir = dist_info.removesuffix(".dist-info") + ".data"
+    if f"{dist_info}/METADATA" not in members:
+        raise InvalidWheel(f"has no {dist_info}/METADATA", where=filename)
     metadata = _member_text(members, f"{dist_info}/WHEEL", read_at, filename)
     record_text = _member_text(members, f"{dist_info}/RECORD", read_at, filename)
     record = parse_record(record_text, filename)
@@ -182,7 +197,7 @@ def _same_version(left: str, right: str) -> bool:
 
 
 def _wheel_metadata(text: str, filename: str) -> bool:
-    fields = dict(re.findall(r"(?m)^([\w-]+):[ \t]*(.*?)[ \t\r]*$", text))
+    fields: dict[str, str] = dict(re.findall(r"(?m)^([\w-]+):[ \t]*(.*?)[ \t\r]*$", text))
     if fields.get("Wheel-Version", "").partition(".")[0] != "1":
         version = fields.get("Wheel-Version", "none")
         raise InvalidWheel(f"has the wheel format version {version}, not 1", where=filename)

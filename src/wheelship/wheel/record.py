@@ -7,13 +7,15 @@ import base64
 import binascii
 import csv
 import io
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from wheelship.wheel.errors import RecordMismatch
 
 __all__ = ["Row", "encode_sha256", "parse_record", "render_record"]
 
+_SIZE = re.compile(r"[0-9]{1,18}")
 _ALGORITHMS = {"sha256": 32, "sha384": 48, "sha512": 64}
 """What the specification accepts: SHA-256 or better of the guaranteed algorithms."""
 
@@ -34,7 +36,7 @@ def parse_record(text: str, where: str) -> dict[str, Row]:
         RecordMismatch: a row is malformed, repeated, or uses a weak hash.
     """
     rows: dict[str, Row] = {}
-    for number, cells in enumerate(csv.reader(io.StringIO(text, newline="")), start=1):
+    for number, cells in enumerate(_cells(text, where), start=1):
         if not cells:
             continue
         if len(cells) != 3:  # noqa: PLR2004 - path, hash, size
@@ -42,10 +44,17 @@ def parse_record(text: str, where: str) -> dict[str, Row]:
         path, hashed, size = cells
         if path in rows:
             raise RecordMismatch(f"RECORD lists {path} twice", where=where)
-        if size and not size.isdecimal():
+        if size and not _SIZE.fullmatch(size):
             raise RecordMismatch(f"RECORD gives {path} the size {size!r}", where=where)
         rows[path] = Row(path, _hash(hashed, path, where), int(size) if size else None)
     return rows
+
+
+def _cells(text: str, where: str) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(io.StringIO(text, newline=""))
+    except csv.Error as error:
+        raise RecordMismatch(f"RECORD cannot be read: {error}", where=where) from error
 
 
 def _hash(text: str, path: str, where: str) -> tuple[str, str] | None:

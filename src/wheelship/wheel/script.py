@@ -12,12 +12,14 @@ from wheelship.wheel.errors import InvalidWheel, UnsafeScript
 __all__ = ["EntryPoint", "check_script_name", "console_script", "parse_scripts", "retarget"]
 
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
-_RESERVED = re.compile(r"(python|pythonw|pypy|graalpy)[\d.]*(-config)?|activate.*", re.IGNORECASE)
+_RESERVED = re.compile(
+    r"(python|pythonw|pypy|graalpy)[\d.]*t?(-config)?(\.exe)?|activate.*", re.IGNORECASE
+)
 _OBJECT = re.compile(
     r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)*)\s*:\s*(?P<attribute>[^\W\d]\w*(\.[^\W\d]\w*)*)"
     r"\s*(\[.*\])?"
 )
-_SHEBANG = re.compile(rb"#!pythonw?(?=[ \t\r\n])")
+_SHEBANG = re.compile(rb"#!python[^\n]*\n?")
 
 
 class _CaseSensitive(configparser.RawConfigParser):
@@ -43,7 +45,8 @@ def parse_scripts(text: str, where: str) -> tuple[EntryPoint, ...]:
         InvalidWheel: the file cannot be read.
         UnsafeScript: a name is refused by :func:`check_script_name`.
     """
-    parser = _CaseSensitive(delimiters=("=",), strict=True)
+    # The format knows no section whose entries belong to all others, so none is called DEFAULT.
+    parser = _CaseSensitive(delimiters=("=",), strict=True, default_section="\0")
     try:
         parser.read_string(text)
     except configparser.Error as error:
@@ -90,9 +93,10 @@ def console_script(interpreter: str, module: str, attribute: str) -> bytes:
 
 
 def retarget(data: bytes, interpreter: str) -> bytes:
-    """Replace a leading ``#!python`` or ``#!pythonw`` by the target's interpreter.
+    """Replace a first line that starts with ``#!python`` by one with the target's interpreter.
 
-    Binary distribution format, "Installing a wheel", step 2.d of spread; anything else is kept.
+    Binary distribution format, "Installing a wheel", step 2.d of spread. Like pip and uv this
+    drops options on that line; any other line is kept.
     """
     match = _SHEBANG.match(data)
-    return data if match is None else b"#!" + interpreter.encode() + data[match.end() :]
+    return data if match is None else f"#!{interpreter}\n".encode() + data[match.end() :]

@@ -1,0 +1,241 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Downloads one file: resumed where it broke off, under its final name only when it is right."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, BinaryIO
+
+from wheelship.events import Advanced, Emit
+from wheelship.fetch.errors import (
+    Cancelled,
+    HashMismatch,
+    MissingFile,
+    ResponseTooLarge,
+    SizeMismatch,
+    Transient,
+)
+from wheelship.fetch.url import display_url, file_path
+
+if TYPE_CHECKING:
+    from urllib3 import BaseHTTPResponse
+
+    from wheelship.fetch.transport import Transport
+
+__all__ = ["Download", "Partial", "transfer", "unfinished"]
+
+_PIECE_BYTES = 256 * 1024
+_LOCK_SECONDS = 0.2
+_LIMIT_BYTES = 64 * 1024**3
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Download:
+    """A file to fetch.
+
+    ``sha256`` is hexadecimal; ``size_bytes`` None where nobody knows it; ``subject`` names the
+    file in events and messages.
+    """
+
+    url: str
+    destination: Path
+    sha256: str
+    size_bytes: int | None = None
+    subject: str
+
+
+class Partial:
+    """The beginning of a file, hashed; this process alone may write to it.
+
+    ``furthest`` is the longest it has been in this process; a restart does not take it back.
+    """
+
+    def __init__(self, file: BinaryIO, job: Download, emit: Emit) -> None:
+        self._file = file
+        self._job = job
+        self._emit = emit
+        self._hash = hashlib.sha256()
+        self.offset = 0
+        self.furthest = 0
+        self.resumed = False
+        self.etag: str | None = None
+        while piece := file.read(_PIECE_BYTES):
+            self._count(piece)
+        self.resumed = self.offset > 0
+
+    def write(self, piece: bytes) -> None:
+        """Append ``piece``."""
+        self._file.write(piece)
+        self._count(piece)
+
+    def restart(self) -> None:
+        """Forget everything that is there."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._emit(Advanced("download", self._job.subject, -self.offset))
+        self._hash = hashlib.sha256()
+        self.offset = 0
+        self.resumed = False
+        self.etag = None
+
+    @property
+    def is_right(self) -> bool:
+        """Whether it is the promised file, whole."""
+        return self._hash.hexdigest() == self._job.sha256
+
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal SHA-256 of what is there."""
+        return self._hash.hexdigest()
+
+    def _count(self, piece: bytes) -> None:
+        self._hash.update(piece)
+        self.offset += len(piece)
+        self.furthest = max(self.furthest, self.offset)
+        self._emit(Advanced("download", self._job.subject, len(piece)))
+
+
+@contextmanager
+def unfinished(job: Download, emit: Emit, cancelled: Event) -> Iterator[Partial | None]:
+    """Yield what is there of the file, or None when another process finished it meanwhile.
+
+    When the block ends well, the file gets its final name; when it fails, its beginning stays for
+    the next time, unless that is what was wrong.
+    """
+    path = job.destination.with_name(job.destination.name + ".partial")
+    file = _locked(path, cancelled)
+    with file:
+        if job.destination.exists():
+            path.unlink(missing_ok=True)
+            yield None
+            return
+        try:
+            yield Partial(file, job, emit)
+        except (HashMismatch, SizeMismatch, ResponseTooLarge):
+            path.unlink(missing_ok=True)
+            raise
+        file.flush()
+        os.fchmod(file.fileno(), 0o444)
+        path.replace(job.destination)
+
+
+def _locked(path: Path, cancelled: Event) -> BinaryIO:
+    """Open ``path`` so that no other thread or process has it open this way."""
+    while True:
+        if cancelled.is_set():
+            raise Cancelled("given up because something else failed", where=path.name)
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666), "r+b")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever had the lock before may have renamed the file: then this is another's.
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                return file
+        except BlockingIOError:
+            cancelled.wait(_LOCK_SECONDS)
+        file.close()
+
+
+def transfer(job: Download, partial: Partial, transport: Transport, cancelled: Event) -> None:
+    """Try once to complete ``partial``.
+
+    Raises:
+        Transient: another try may help; ``partial`` keeps what is worth keeping.
+        NetworkError: it would not.
+    """
+    if job.size_bytes is not None and partial.offset > job.size_bytes:
+        partial.restart()
+    if partial.offset != job.size_bytes:
+        local = file_path(job.url)
+        if local is not None:
+            partial.restart()
+            _copy(job, partial, local)
+        else:
+            _receive(job, partial, transport, cancelled)
+    if partial.is_right:
+        return
+    if partial.resumed:
+        # The beginning may stem from another file under the same address.
+        partial.restart()
+        raise Transient(f"{job.subject} changed on the server while it was downloaded")
+    raise HashMismatch(
+        f"{job.subject} is not the file that was promised:\n"
+        f"  expected sha256 {job.sha256}\n  received sha256 {partial.sha256}",
+        where=display_url(job.url),
+        hint="if the index replaced the file on purpose, lock again: wheelship lock",
+    )
+
+
+def _copy(job: Download, partial: Partial, path: Path) -> None:
+    try:
+        with path.open("rb") as source:
+            _check_size(job, os.fstat(source.fileno()).st_size)
+            while piece := source.read(_PIECE_BYTES):
+                partial.write(piece)
+    except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
+        raise MissingFile(f"cannot be read: {error.strerror}", where=str(path)) from error
+
+
+def _receive(job: Download, partial: Partial, transport: Transport, cancelled: Event) -> None:
+    headers = {}
+    if partial.offset:
+        headers["Range"] = f"bytes={partial.offset}-"
+        if partial.etag is not None:
+            headers["If-Range"] = partial.etag
+    limit = _LIMIT_BYTES if job.size_bytes is None else job.size_bytes
+    with transport.open(job.url, headers) as response:
+        _position(job, partial, response)
+        while piece := response.read(_PIECE_BYTES, decode_content=False):
+            if partial.offset + len(piece) > limit:
+                raise ResponseTooLarge(
+                    f"{job.subject}: the server sends more than {limit} bytes",
+                    where=display_url(job.url),
+                )
+            partial.write(piece)
+            if cancelled.is_set():
+                raise Cancelled("given up because something else failed", where=job.subject)
+    if job.size_bytes is not None and partial.offset < job.size_bytes:
+        raise Transient(
+            f"{job.subject} broke off after {partial.offset} of {job.size_bytes} bytes",
+            where=display_url(job.url),
+            hint="run the command again: the download goes on where it broke off",
+        )
+
+
+def _position(job: Download, partial: Partial, response: BaseHTTPResponse) -> None:
+    """Make ``partial`` end where the body of ``response`` begins (RFC 9110, section 14)."""
+    start = _start(response)
+    if start != partial.offset:
+        partial.restart()
+        if start != 0:
+            raise Transient(f"{job.subject}: the server did not send the part it was asked for")
+    etag = response.headers.get("ETag", "")
+    partial.etag = etag if etag.startswith('"') else None
+    length = response.headers.get("Content-Length", "")
+    if length.isdecimal() and "Content-Encoding" not in response.headers:
+        _check_size(job, partial.offset + int(length))
+
+
+def _start(response: BaseHTTPResponse) -> int | None:
+    """Return where in the file the body begins, None if it does not say so."""
+    if response.status != 206:  # noqa: PLR2004 - Partial Content
+        return 0 if response.status == 200 else None  # noqa: PLR2004 - OK
+    match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+    return int(match[1]) if match else None
+
+
+def _check_size(job: Download, size: int) -> None:
+    if job.size_bytes is not None and size != job.size_bytes:
+        raise SizeMismatch(
+            f"{job.subject} has {size} bytes, promised were {job.size_bytes}",
+            where=display_url(job.url),
+            hint="if the index replaced the file on purpose, lock again: wheelship lock",
+        )

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes each :class:`Variant` from the project's settings and its own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from wheelship.errors import InputError
+from wheelship.oci.platform import Platform
+from wheelship.request.model import (
+    Accelerator,
+    Budget,
+    Check,
+    Health,
+    Project,
+    Sources,
+    Variant,
+)
+from wheelship.request.requirement import PYTHONS, allows, choose_python
+from wheelship.request.requirements_file import Requirements
+from wheelship.request.settings import Settings, merge, read_settings
+from wheelship.request.table import Table, nearest_key
+
+__all__ = ["VARIANT_KEYS", "VariantReader"]
+
+VARIANT_KEYS = frozenset({"accelerator", "gpu-targets", "version"})
+"""Keys that may stand in a variant's table only."""
+
+_VERSION = re.compile(r"\d{1,3}\.\d{1,3}(?:\.\d{1,3})?", re.ASCII)
+_GPU_TARGETS = {
+    Accelerator.CUDA: re.compile(r"sm_\d{2,3}[af]?", re.ASCII),
+    Accelerator.ROCM: re.compile(r"gfx[0-9a-f]{3,5}", re.ASCII),
+}
+_EXAMPLES = {Accelerator.CUDA: ("13.0", "sm_90"), Accelerator.ROCM: ("6.4", "gfx942")}
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+_DEFAULT_PORT = 8000
+
+
+class VariantReader:
+    """Reads the variants of one project; what is wrong goes to the findings of ``table``."""
+
+    def __init__(
+        self, project: Project, files: Requirements, table: Table, native: Platform | None
+    ) -> None:
+        self._project = project
+        self._files = files
+        self._table = table
+        self._native = native
+        self._general = read_settings(table, project.root)
+        self.notes: list[str] = []
+
+    def read(self, name: str, table: Table) -> Variant:
+        """Return the variant ``name`` of the table ``[variants.name]``."""
+        accelerator = self._accelerator(name, table)
+        settings = merge(self._general, read_settings(table, self._project.root))
+        at = _Places(table, self._table)
+        command, port = self._command(settings, at)
+        include, exclude = settings["app"] or ((), ())
+        return Variant(
+            name=name,
+            accelerator=accelerator,
+            accelerator_version=_version(table, accelerator),
+            gpu_targets=_gpu_targets(table, accelerator),
+            platforms=settings["platforms"] or (self._native_platform(at),),
+            python=self._python(settings, at),
+            base=settings["base"] or "debian",
+            system_packages=settings["system_packages"] or (),
+            waive_scripts=settings["waive_scripts"] or (),
+            waive_record=settings["waive_record"] or (),
+            extras=self._chosen(settings["extras"], self._project.extras, at, "extras"),
+            groups=self._chosen(settings["groups"], self._project.groups, at, "groups"),
+            exclude_packages=settings["exclude_packages"] or (),
+            omit=settings["omit"] or {},
+            sources=self._sources(settings),
+            include=include,
+            exclude=exclude,
+            command=command,
+            entrypoint=settings["entrypoint"],
+            env=settings["env"] or {},
+            port=port,
+            workdir=settings["workdir"] or "/app",
+            user=settings["user"] or (65532, 65532),
+            writable=settings["writable"] or (),
+            labels=settings["labels"] or {},
+            health=_health(settings, port, at),
+            check=settings["check"] or Check(),
+            budget=settings["budget"] or Budget(),
+            bytecode="none" if settings["bytecode"] == "none" else "all",
+            layers=settings["layers"] or 40,
+        )
+
+    def _accelerator(self, name: str, table: Table) -> Accelerator:
+        """Read ``accelerator``; a variant named like one need not repeat it."""
+        given = table.choice("accelerator", tuple(Accelerator))
+        if given is None and "accelerator" not in table:
+            if name in tuple(Accelerator):
+                return Accelerator(name)
+            table.report(None, "names no accelerator", hint='accelerator = "cpu"')
+        return Accelerator(given or Accelerator.CPU)
+
+    def _command(
+        self, settings: Settings, at: _Places
+    ) -> tuple[tuple[str, ...] | None, int | None]:
+        """Return command and port; a project that names no command gets its web application's."""
+        if not settings["keys"].isdisjoint({"command", "entrypoint"}):
+            return settings["command"], settings["port"]
+        from wheelship.request.detect import NoCommand, default_command
+
+        port = settings["port"] or _DEFAULT_PORT
+        try:
+            command, note = default_command(self._project, port)
+        except NoCommand as error:
+            at.report("command", error.message, hint=at.pasteable(error.hint or ""))
+            return None, settings["port"]
+        if note not in self.notes:
+            self.notes.append(note)
+        return command, port
+
+    def _python(self, settings: Settings, at: _Places) -> str:
+        """Return the chosen Python, or the newest that the project allows."""
+        wanted = self._project.requires_python
+        chosen = settings["python"]
+        if chosen is None:
+            newest = choose_python(wanted)
+            if newest is None:
+                choices = " and ".join(f"{minor} ({full})" for minor, full in PYTHONS.items())
+                message = (
+                    f"requires-python {wanted!r} allows none of the Pythons of Debian: {choices}"
+                )
+                at.report("python", message, hint='requires-python = ">=3.11"')
+            return newest or next(reversed(PYTHONS))
+        if chosen in PYTHONS and not allows(wanted, chosen):
+            message = f"requires-python {wanted!r} does not allow {PYTHONS[chosen]}"
+            newest = choose_python(wanted)
+            at.report("python", message, hint=newest and f'python = "{newest}"')
+        return chosen
+
+    def _chosen(
+        self,
+        names: tuple[str, ...] | None,
+        known: Mapping[str, object],
+        at: _Places,
+        key: str,
+    ) -> tuple[str, ...]:
+        for name in names or ():
+            if name not in known:
+                nearest = nearest_key(name, known)
+                hint = f"did you mean {nearest!r}?" if nearest else None
+                choices = ", ".join(sorted(known)) or "none"
+                at.report(key, f"the project has no {name!r} (it has: {choices})", hint=hint)
+        return tuple(dict.fromkeys(names or ()))
+
+    def _sources(self, settings: Settings) -> Sources:
+        """Merge what the table says with what ``requirements.txt`` says; the table wins."""
+        files = self._files
+        indexes = settings["indexes"]
+        if indexes is None:
+            main, extra = files.index, tuple(files.extra_indexes)
+        else:
+            main, extra = next(iter(indexes), None), indexes[1:]
+        return Sources(
+            find_links=settings["find_links"] or tuple(files.find_links),
+            index=main,
+            extra_indexes=extra,
+            torch_index=settings["torch_index"],
+            debian_mirror=settings["debian_mirror"],
+        )
+
+    def _native_platform(self, at: _Places) -> Platform:
+        """Return the platform of variants that name none."""
+        if self._native is None:
+            from platform import machine
+
+            try:
+                self._native = Platform(_ARCHITECTURES.get(machine().lower(), machine()))
+            except InputError:
+                at.report("platforms", "this machine's is not known", hint='["linux/amd64"]')
+                self._native = Platform("amd64")
+        return self._native
+
+
+class _Places:
+    """Finds the table to blame for a setting: the variant's if the key is there."""
+
+    def __init__(self, variant: Table, project: Table) -> None:
+        self._variant = variant
+        self._project = project
+
+    def report(self, key: str, message: str, *, hint: str | None = None) -> None:
+        """Record a finding about ``key`` where it is written."""
+        table = self._variant if key in self._variant else self._project
+        table.report(key, message, hint=hint)
+
+    def pasteable(self, line: str) -> str:
+        """Return ``line`` below its header if the project has no wheelship table yet."""
+        header = "".join(f"[{'.'.join(self._project.path)}]\n" for _ in self._project.path[:1])
+        return line if self._project.data else header + line
+
+
+def _version(table: Table, accelerator: Accelerator) -> str | None:
+    version = table.text("version")
+    if accelerator is Accelerator.CPU:
+        if "version" in table:
+            table.report("version", "the accelerator cpu has no version", hint="remove it")
+        return None
+    example = f'version = "{_EXAMPLES[accelerator][0]}"'
+    if "version" not in table:
+        table.report(None, f"the accelerator {accelerator} needs a version", hint=example)
+    elif version is not None and not _VERSION.fullmatch(version):
+        table.report("version", f"{version!r} is no version of {accelerator}", hint=example)
+    return version
+
+
+def _gpu_targets(table: Table, accelerator: Accelerator) -> tuple[str, ...]:
+    targets = table.texts("gpu-targets") or ()
+    if accelerator is Accelerator.CPU:
+        if "gpu-targets" in table:
+            table.report("gpu-targets", "the accelerator cpu has no GPU", hint="remove it")
+        return ()
+    for target in targets:
+        if not _GPU_TARGETS[accelerator].fullmatch(target):
+            hint = f'gpu-targets = ["{_EXAMPLES[accelerator][1]}"]'
+            table.report("gpu-targets", f"{target!r} is no target of {accelerator}", hint=hint)
+    return tuple(dict.fromkeys(targets))
+
+
+def _health(settings: Settings, port: int | None, at: _Places) -> Health | None:
+    probe = settings["health"]
+    if probe is None:
+        return None
+    if port is None:
+        if "port" not in settings["keys"]:
+            at.report("health", "has no port to ask", hint="port = 8000")
+        return None
+    return Health(port=port, **probe)
