@@ -233,7 +233,11 @@ def _locate(read_at: ReadAt, rows: list[Member], directory: int) -> list[Member]
         local = (crc, *_wide(extra, (size, packed, 0, 0), row.name)[:2])
         central = (row.crc32, row.size_bytes, row.compressed_bytes)
         deferred = bool(flags & _FLAG_DESCRIPTOR)
-        if local != central and not (deferred and local == (0, 0, 0)):
+        # With a descriptor these are zeros (APPNOTE 4.4.4); Info-ZIP fills in the size it knows.
+        if not all(
+            one == right or (deferred and one == 0)
+            for one, right in zip(local, central, strict=True)
+        ):
             _refuse("has another size or CRC-32 in its local header", row.name)
         expected = start + row.compressed_bytes
         if deferred:

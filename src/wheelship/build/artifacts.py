@@ -5,43 +5,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
-from typing import Protocol
+from threading import Event
+from typing import TYPE_CHECKING
 
 from wheelship.debian.lock import LockedPackage
-from wheelship.errors import NetworkError
+from wheelship.errors import InputError, NetworkError
+from wheelship.events import Emit
 from wheelship.lock.model import LockedWheel
 from wheelship.store.store import Store
 
-__all__ = ["Download", "Offline", "StoredArtifacts"]
+if TYPE_CHECKING:
+    from wheelship.fetch.fetcher import Fetcher
+
+__all__ = ["LockedFileMissing", "StoredArtifacts"]
 
 LockedFile = LockedWheel | LockedPackage
 
 
-class Offline(NetworkError):
-    """A file is needed that is not on this machine, and the network may not be used."""
+class LockedFileMissing(InputError):
+    """A file was locked from a local directory and is not there any more."""
 
-    code = "offline"
-
-
-class Download(Protocol):
-    """Gets one file, verified and under its final name or not at all.
-
-    Raises:
-        NetworkError: none of ``urls`` gave a file with this hash.
-    """
-
-    def __call__(
-        self, urls: Sequence[str], destination: Path, *, sha256: str, size_bytes: int, subject: str
-    ) -> None:
-        """Download to ``destination``."""
-        ...
+    code = "locked-file-missing"
 
 
 class StoredArtifacts:
     """The files of one build; each is fetched once, several at a time.
 
-    ``locate`` gives the addresses of a Debian package. ``download`` is None when offline.
+    ``locate`` gives the addresses of a Debian package, to be tried in their order; ``fetcher``
+    is called when the first file has to come from elsewhere.
     """
 
     def __init__(
@@ -50,18 +43,22 @@ class StoredArtifacts:
         *,
         find_links: tuple[Path, ...],
         locate: Callable[[LockedPackage], tuple[str, ...]],
-        download: Download | None,
+        fetcher: Callable[[], Fetcher],
+        emit: Emit,
         workers: int = 4,
     ) -> None:
         self._store = store
         self._find_links = find_links
         self._locate = locate
-        self._download = download
+        self._fetcher = cache(fetcher)
+        self._emit = emit
+        self._cancelled = Event()
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="download")
         self._futures: dict[str, Future[Path]] = {}
 
     def close(self) -> None:
-        """Stop; downloads that did not begin are dropped."""
+        """Stop; what was begun is kept beside its place and goes on there next time."""
+        self._cancelled.set()
         self._pool.shutdown(cancel_futures=True)
 
     def prefetch(self, files: Iterable[LockedFile]) -> None:
@@ -100,23 +97,37 @@ class StoredArtifacts:
             urls: tuple[str, ...] = (file.url,) if file.url else ()
         else:
             urls = self._locate(file)
+        self._fetch(file, urls, stored)
+        return stored
+
+    def _fetch(self, file: LockedFile, urls: Sequence[str], destination: Path) -> None:
+        from wheelship.fetch.download import Download
+        from wheelship.fetch.errors import Cancelled, Offline
+
         name = Path(file.filename).name
         if not urls:
-            raise Offline(
+            raise LockedFileMissing(
                 "is locked as a local file, which is not there any more",
                 where=name,
                 hint="put it back, name its directory in `find-links`, or run `wheelship lock`",
             )
-        if self._download is None:
-            raise Offline(
-                "is not on this machine, and --offline forbids the network",
-                where=name,
-                hint="build once without --offline",
+        for last, url in enumerate(urls, start=1 - len(urls)):
+            job = Download(
+                url=url,
+                destination=destination,
+                sha256=file.sha256,
+                size_bytes=file.size_bytes,
+                subject=name,
             )
-        self._download(
-            urls, stored, sha256=file.sha256, size_bytes=file.size_bytes, subject=name
-        )
-        return stored
+            try:
+                self._fetcher().download(job, emit=self._emit, cancelled=self._cancelled)
+            except (Cancelled, Offline):
+                raise
+            except NetworkError:
+                if last == 0:
+                    raise
+            else:
+                return
 
     def _local(self, wheel: LockedWheel) -> Iterable[Path]:
         if wheel.path is not None:

@@ -66,14 +66,10 @@ def _document(error: WheelshipError) -> dict[str, Any]:
 
 def _text(error: WheelshipError, *, colored: bool) -> str:
     red, bold, cyan, plain = (_RED, _BOLD, _CYAN, _PLAIN) if colored else ("",) * 4
-    where = f"{bold}{error.where}{plain}: " if error.where else ""
+    # Collected findings name their places themselves, one line each.
+    place = None if getattr(error, "findings", ()) else error.where
+    where = f"{bold}{place}{plain}: " if place else ""
     lines = [f"{red}error[{error.code}]{plain}: {where}{error.message}"]
-    for one in getattr(error, "findings", ()):
-        place = f"{one.file}:{one.line}" if one.line else str(one.file)
-        key = f" {one.key}:" if one.key else ""
-        lines.append(f"  {bold}{place}{plain}:{key} {one.message}")
-        if one.hint:
-            lines += _hint(one.hint, "    ", cyan, plain)
     if error.hint:
         lines += _hint(error.hint, "  ", cyan, plain)
     return "\n".join(lines) + "\n"

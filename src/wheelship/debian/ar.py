@@ -21,7 +21,7 @@ _COMPRESSIONS = ("xz", "gz", "")
 
 
 class ArMember:
-    """A member as a stream, positioned where it begins; ``compression`` is ``xz``, ``gz`` or none."""
+    """A member of the container; ``compression`` is ``xz``, ``gz`` or empty."""
 
     def __init__(self, stream: BinaryIO, offset: int, size_bytes: int, compression: str) -> None:
         self._stream = stream

@@ -65,9 +65,10 @@ def _signed_bytes(data: bytes, certificates: Mapping[str, Cert], where: str) -> 
 
     try:
         result = verify(bytes=data, store=lambda _: list(certificates.values()))
-    except RuntimeError as error:  # pysequoia has no class of its own; the rest is a Rust backtrace
-        reason = str(error).partition("\n")[0]
-        raise _refusal(f"has no valid signature by a key of that archive: {reason}", where) from error
+    except RuntimeError as error:  # pysequoia has no class of its own
+        reason = str(error).partition("\n")[0]  # a Rust backtrace follows
+        what = f"has no valid signature by a key of that archive: {reason}"
+        raise _refusal(what, where) from error
     if not any(signature.certificate in certificates for signature in result.valid_sigs):
         raise _refusal("has no valid signature by a key of that archive", where)
     return bytes(result.bytes or b"")
@@ -77,5 +78,5 @@ def _refusal(what: str, where: str) -> ArchiveUntrusted:
     return ArchiveUntrusted(
         f"the release file {what}",
         where=where,
-        hint="try again, or another mirror with `debian-mirror`; a proxy may have replaced the file",
+        hint="try again, or set another `debian-mirror`; a proxy may have replaced the file",
     )

@@ -126,7 +126,8 @@ class Closure:
 
     def _answering(self, relation: Relation) -> list[str]:
         """Return the chosen packages that ``relation`` is about, itself or by provision."""
-        found = [name for name, version in self._provided.get(relation.name, ()) if relation.allows(version)]
+        provided = self._provided.get(relation.name, ())
+        found = [name for name, version in provided if relation.allows(version)]
         package = self.chosen.get(relation.name)
         if package is not None and relation.allows(package.version):
             found.insert(0, package.name)
@@ -134,9 +135,7 @@ class Closure:
 
     def _is_cut(self, package: str, group: tuple[Relation, ...]) -> bool:
         names = {relation.name for relation in group}
-        return any(
-            cut.dependency in names and cut.package in (None, package) for cut in self.cuts
-        )
+        return any(cut.dependency in names and cut.package in (None, package) for cut in self.cuts)
 
     def _chain(self, name: str) -> str:
         steps = [name]

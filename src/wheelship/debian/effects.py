@@ -13,9 +13,9 @@ from wheelship.debian.errors import InvalidDeb
 from wheelship.debian.layout import Layout
 from wheelship.debian.maintainer import Certificates, Copy, Link, MakeDirectory, Text, Verdict
 from wheelship.debian.script import Alternative
-from wheelship.debian.tree import Node, Tree
+from wheelship.debian.tree import Tree
 
-__all__ = ["apply_effects"]
+__all__ = ["apply_effects", "content_of"]
 
 _CERTIFICATE = re.compile(
     rb"-----BEGIN CERTIFICATE-----\n(?:[A-Za-z0-9+/=]+\n)+-----END CERTIFICATE-----\n"
@@ -26,7 +26,7 @@ def apply_effects(tree: Tree, layout: Layout, verdicts: Iterable[Verdict]) -> No
     """Apply the effects of all scripts, in order; what exists already stays as it is.
 
     Raises:
-        InvalidDeb: a package lacks a file that its script would have used, or a certificate is none.
+        InvalidDeb: a package lacks a file that its script would have used.
     """
     alternatives: list[tuple[Alternative, str]] = []
     for verdict in verdicts:
@@ -35,11 +35,10 @@ def apply_effects(tree: Tree, layout: Layout, verdicts: Iterable[Verdict]) -> No
                 alternatives.append((effect, verdict.package))
                 continue
             path = layout.real(effect.path)
-            if path not in tree:
-                tree.put(Node(_entry(tree, layout, path, effect, verdict), verdict.package))
-    for path, target, package in _chosen(alternatives, layout):
-        if path not in tree:
-            tree.put(Node(Symlink(path=path, target=target), package))
+            if tree.get(path) is None:
+                tree.put(_entry(tree, layout, path, effect, verdict), verdict.package)
+    for alternative, package in _chosen(alternatives):
+        _link(tree, layout, alternative, package)
 
 
 def _entry(
@@ -87,10 +86,8 @@ def content_of(entry: File) -> bytes:
     return content.data if isinstance(content, InMemory) else b"".join(content.open())
 
 
-def _chosen(
-    offered: Iterable[tuple[Alternative, str]], layout: Layout
-) -> Iterator[tuple[str, str, str]]:
-    """Yield link, target and package of the alternative with the highest priority of each link.
+def _chosen(offered: Iterable[tuple[Alternative, str]]) -> Iterable[tuple[Alternative, str]]:
+    """Return the alternative with the highest priority of each link, and its package.
 
     Of equal ones the first path in order of the alphabet wins, whatever the order of packages.
     """
@@ -99,9 +96,18 @@ def _chosen(
         rival = best.get(alternative.link)
         if rival is None or _rank(alternative) < _rank(rival[0]):
             best[alternative.link] = (alternative, package)
-    for alternative, package in best.values():
-        for link, path in ((alternative.link, alternative.path), *alternative.slaves):
-            yield layout.real(link.lstrip("/")), path, package
+    return best.values()
+
+
+def _link(tree: Tree, layout: Layout, alternative: Alternative, package: str) -> None:
+    """Link to the alternative itself: nobody will switch it, so nothing leads over /etc."""
+    if tree.find(layout.real(alternative.path.lstrip("/"))) is None:
+        raise InvalidDeb(f"{package} lacks {alternative.path}", where=package)
+    for link, target in ((alternative.link, alternative.path), *alternative.slaves):
+        path = layout.real(link.lstrip("/"))
+        # As for update-alternatives, a slave that is not there is none (manual pages are left out).
+        if tree.get(path) is None and tree.get(layout.real(target.lstrip("/"))) is not None:
+            tree.put(Symlink(path=path, target=target), package)
 
 
 def _rank(alternative: Alternative) -> tuple[int, str]:

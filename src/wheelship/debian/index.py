@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from wheelship.debian.control import paragraph
 from wheelship.debian.distribution import Archive, Suite
 from wheelship.debian.errors import IndexMismatch
-from wheelship.debian.release import IndexFile
 from wheelship.debian.relation import (
     Provided,
     Relation,
@@ -24,6 +23,7 @@ from wheelship.debian.relation import (
     parse_provides,
     parse_relations,
 )
+from wheelship.debian.release import IndexFile
 
 __all__ = ["Available", "PackageIndex", "SuiteIndex", "read_index"]
 
@@ -117,7 +117,8 @@ class SuiteIndex:
         try:
             return _available(fields, self._suite.archive, where)
         except KeyError as error:
-            raise IndexMismatch(f"a package without the field {error.args[0]}", where=where) from error
+            what = f"a package without the field {error.args[0]}"
+            raise IndexMismatch(what, where=where) from error
 
 
 class PackageIndex:
@@ -195,7 +196,8 @@ def _unpack(data: bytes, size_bytes: int, where: str) -> bytearray:
             text[at : at + len(piece)] = piece
             at += len(piece)
     except lzma.LZMAError as error:
-        raise IndexMismatch(f"the package index cannot be unpacked: {error}", where=where) from error
+        what = f"the package index cannot be unpacked: {error}"
+        raise IndexMismatch(what, where=where) from error
     if at != size_bytes:
         raise IndexMismatch("the package index is smaller than promised", where=where)
     return text

@@ -29,9 +29,7 @@ class UnpackFailed(MachineError):
     code = "interpreter-unpack-failed"
 
 
-def unpack_root(
-    debs: Sequence[tuple[LockedPackage, Path]], release: str, directory: Path
-) -> None:
+def unpack_root(debs: Sequence[tuple[LockedPackage, Path]], release: str, directory: Path) -> None:
     """Unpack the packages of the base among ``debs`` into the new directory ``directory``.
 
     System packages are left out: the interpreter needs none.

@@ -78,7 +78,7 @@ class Layout:
 
 
 def load_layout(*, python: str, multiarch: str) -> Layout:
-    """Load the rules for an interpreter (``python3.11``) and an architecture's library directory."""
+    """Load the rules for an interpreter (``python3.11``) and an architecture's triplet."""
     text = resources.files(__package__).joinpath("data/layout.toml").read_text("utf-8")
     table: dict[str, Any] = tomllib.loads(text)
     return Layout(

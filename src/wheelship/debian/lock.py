@@ -24,6 +24,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FILENAME = re.compile(r"pool/(?:[A-Za-z0-9+._~-]+/)*[A-Za-z0-9+._~%:-]+\.deb")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
+_TYPES: dict[str, type] = {"size_bytes": int, "requested": bool}
+
 _Value = TypeVar("_Value", "LockedPackage", "LockedSuite")
 
 
@@ -37,6 +39,7 @@ class LockedPackage:
         sha256: hexadecimal.
         source, source_version: what it was built from; advisories name these.
         group: see :data:`Group`.
+        requested: it was asked for by name, not only needed by another package.
     """
 
     name: str
@@ -49,6 +52,7 @@ class LockedPackage:
     source: str
     source_version: str
     group: Group
+    requested: bool
 
     def __post_init__(self) -> None:
         _require(_NAME.fullmatch(self.name), "name", self.name)
@@ -80,9 +84,7 @@ class LockedSuite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DebianLock:
-    """Everything a base image is made of; ``requested`` are the system packages asked for.
-
-    ``packages`` are sorted by name.
+    """Everything a base image is made of; ``packages`` are sorted by name.
 
     Raises:
         InvalidDebianLock: a value cannot be right. A lock in hand is therefore safe to use in
@@ -91,7 +93,6 @@ class DebianLock:
 
     release: str
     architecture: str
-    requested: tuple[str, ...]
     suites: tuple[LockedSuite, ...]
     packages: tuple[LockedPackage, ...]
 
@@ -105,6 +106,11 @@ class DebianLock:
             _require(right, f"architecture of {package.name}", package.architecture)
 
     @property
+    def requested(self) -> tuple[str, ...]:
+        """Names of the system packages that were asked for, sorted."""
+        return tuple(package.name for package in self.packages if package.requested)
+
+    @property
     def size_bytes(self) -> int:
         """Size of all packages together."""
         return sum(package.size_bytes for package in self.packages)
@@ -114,7 +120,6 @@ class DebianLock:
         return {
             "release": self.release,
             "architecture": self.architecture,
-            "requested": list(self.requested),
             "suites": [asdict(suite) for suite in self.suites],
             "packages": [asdict(package) for package in self.packages],
         }
@@ -129,12 +134,8 @@ class DebianLock:
         table = _table(document, "debian")
         _only(table, {field.name for field in fields(cls)}, "debian")
         return cls(
-            release=_text(table, "release", "debian"),
-            architecture=_text(table, "architecture", "debian"),
-            requested=tuple(
-                _string(one, f"debian.requested[{at}]")
-                for at, one in enumerate(_list(table, "requested", "debian"))
-            ),
+            release=_string(table, "release", "debian"),
+            architecture=_string(table, "architecture", "debian"),
             suites=tuple(
                 _value(LockedSuite, one, f"debian.suites[{at}]")
                 for at, one in enumerate(_list(table, "suites", "debian"))
@@ -156,9 +157,9 @@ def _value(kind: type[_Value], document: object, where: str) -> _Value:
     names = {field.name for field in fields(kind)}
     _only(table, names, where)
     for name in sorted(names):
-        expected = int if name == "size_bytes" else str
-        if not isinstance(table.get(name), expected) or isinstance(table[name], bool):
-            raise _invalid(f"{where}.{name} must be {expected.__name__}")
+        expected = _TYPES.get(name, str)
+        if type(table.get(name)) is not expected:
+            raise _invalid(f"{where}.{name} must be of type {expected.__name__}")
     try:
         return kind(**table)  # type: ignore[arg-type]  # the types were checked one by one
     except InvalidDebianLock as error:
@@ -184,13 +185,10 @@ def _list(table: Mapping[str, object], name: str, where: str) -> list[object]:
     return value
 
 
-def _text(table: Mapping[str, object], name: str, where: str) -> str:
-    return _string(table.get(name), f"{where}.{name}")
-
-
-def _string(value: object, where: str) -> str:
+def _string(table: Mapping[str, object], name: str, where: str) -> str:
+    value = table.get(name)
     if not isinstance(value, str):
-        raise _invalid(f"{where} must be a string")
+        raise _invalid(f"{where}.{name} must be of type str")
     return value
 
 

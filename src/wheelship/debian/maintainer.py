@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 from wheelship.debian.errors import UnknownMaintainerScript
 from wheelship.debian.package import DebPackage
-from wheelship.debian.script import Alternative, multiarch, reduce_script
+from wheelship.debian.script import Alternative, reduce_script
 
 __all__ = [
     "Certificates",
@@ -35,14 +35,22 @@ _SHOWN_LINES = 24
 
 
 class ScriptWaiver(Protocol):
-    """The user's word that a package's scripts need not run (``wheelship.request.model.Waiver``)."""
+    """The user's word that a package's scripts need not run (``request.model.Waiver`` is one)."""
 
     @property
-    def package(self) -> str: ...
+    def package(self) -> str:
+        """Name of the package."""
+        ...
+
     @property
-    def version(self) -> str | None: ...
+    def version(self) -> str | None:
+        """The only version it is given for, or None."""
+        ...
+
     @property
-    def reason(self) -> str: ...
+    def reason(self) -> str:
+        """Why the package works without."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,16 +184,16 @@ class _Rules:
         rule = self._read.get((name, script, reduced.sha256))
         if rule is None:
             return _Unread(name, script, text, reduced.sha256)
-        effects = tuple(_effects(rule.get("effects", ()), self._architecture))
+        effects = tuple(_effects(rule.get("effects", ())))
         handling: Handling = "reproduced" if effects else "nothing"
         if rule.get("partial"):
             handling = "partial"
         return Verdict(name, script, handling, "; ".join([rule["reason"], *reasons]), effects)
 
 
-def _effects(tables: Sequence[Mapping[str, Any]], architecture: str) -> Iterator[Effect]:
+def _effects(tables: Sequence[Mapping[str, Any]]) -> Iterator[Effect]:
     for table in tables:
-        match {key: _filled(value, architecture) for key, value in table.items()}:
+        match table:
             case {"link": path, "target": target}:
                 yield Link(path, target)
             case {"file": path, "text": text}:
@@ -200,10 +208,6 @@ def _effects(tables: Sequence[Mapping[str, Any]], architecture: str) -> Iterator
                 yield Alternative(link, path, priority)
             case other:
                 raise AssertionError(f"unreadable effect in data/scripts.toml: {other}")
-
-
-def _filled(value: Any, architecture: str) -> Any:
-    return value.replace("{multiarch}", multiarch(architecture)) if isinstance(value, str) else value
 
 
 def _unknown(unread: list[_Unread]) -> UnknownMaintainerScript:

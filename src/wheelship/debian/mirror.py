@@ -31,7 +31,9 @@ _DIRECTORIES = {"main": "debian", "security": "debian-security"}
 _ONE_LINE = re.compile(
     r"deb\s+(?:\[(?P<options>[^\]]*)\]\s*)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)"
 )
-_UNCHECKED = re.compile(r'^\s*Acquire::Check-Valid-Until\s+"?(?:false|no|0)"?\s*;', re.MULTILINE | re.IGNORECASE)
+_UNCHECKED = re.compile(
+    r'^\s*Acquire::Check-Valid-Until\s+"?(?:false|no|0)"?\s*;', re.MULTILINE | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,10 @@ def package_urls(package: LockedPackage, lock: DebianLock, mirrors: Mirrors) -> 
 
 def without_credentials(url: str) -> str:
     """Return ``url`` without user name and password, for messages."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(unreadable)"
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
@@ -196,10 +201,10 @@ def _one_line(text: str) -> Iterator[_Source]:
         match = _ONE_LINE.fullmatch(line.partition("#")[0].strip())
         if match is None or not _is_web(match["uri"]):
             continue
-        options = dict(
-            (name.lower(), value)
+        options = {
+            name.lower(): value
             for name, _, value in (one.partition("=") for one in (match["options"] or "").split())
-        )
+        }
         yield _Source(
             uri=match["uri"].rstrip("/"),
             suites=(match["suite"],),

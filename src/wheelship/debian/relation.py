@@ -16,6 +16,7 @@ _RELATION = re.compile(
     r"(?:\s*\(\s*(?P<operator><<|<=|=|>=|>>)\s*(?P<version>[^\s()]+)\s*\))?"
     r"(?:\s*\[[^\]]*\])?"
 )
+_ORDERS = {"<<": (-1,), "<=": (-1, 0), "=": (0,), ">=": (0, 1), ">>": (1,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +39,7 @@ class Relation:
             return True
         if version is None:
             return False  # Policy §7.5: an unversioned provision satisfies no versioned relation
-        order = _compare(version, self.version)
-        match self.operator:
-            case "<<":
-                return order < 0
-            case "<=":
-                return order <= 0
-            case "=":
-                return order == 0
-            case ">=":
-                return order >= 0
-            case _:
-                return order > 0
+        return _compare(version, self.version) in _ORDERS[self.operator]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +87,7 @@ def _relation(text: str, where: str) -> Relation:
 
 
 def _compare(left: str, right: str) -> int:
-    # NativeVersion and not Version: that one is apt's where apt is installed, and python's elsewhere.
+    # Not Version: that is apt's where apt_pkg is installed. One and the same everywhere is wanted.
     from debian.debian_support import NativeVersion
 
     first, second = NativeVersion(left), NativeVersion(right)

@@ -12,7 +12,13 @@ from wheelship.debian.closure import Closure
 from wheelship.debian.distribution import Distribution, Suite, distribution
 from wheelship.debian.errors import ReleaseMismatch, UnknownPackage, UnsatisfiedDependency
 from wheelship.debian.fetch import Fetch
-from wheelship.debian.index import INDEX_LIMIT_BYTES, Available, PackageIndex, SuiteIndex, read_index
+from wheelship.debian.index import (
+    INDEX_LIMIT_BYTES,
+    Available,
+    PackageIndex,
+    SuiteIndex,
+    read_index,
+)
 from wheelship.debian.keyring import archive_certificates
 from wheelship.debian.lock import DebianLock, Group, LockedPackage, LockedSuite
 from wheelship.debian.mirror import Mirrors, without_credentials
@@ -81,7 +87,6 @@ def resolve(  # noqa: PLR0913 - one call is one resolution; every input is named
     lock = DebianLock(
         release=table.codename,
         architecture=architecture,
-        requested=tuple(sorted(set(groups["system"]))),
         suites=tuple(
             LockedSuite(
                 name=one.suite.name,
@@ -148,7 +153,9 @@ class _Archive:
         if release.by_hash:
             # By its hash the file stays the same one while the mirror is being updated.
             try:
-                data = self._get(f"{address}/{directory}/by-hash/SHA256/{packed.sha256}", packed.size_bytes)
+                data = self._get(
+                    f"{address}/{directory}/by-hash/SHA256/{packed.sha256}", packed.size_bytes
+                )
             except NetworkError:
                 data = None  # some caching proxies do not know by-hash
         if data is None:
@@ -198,13 +205,14 @@ def _choose(
     base = frozenset(closure.chosen)
     closure.add(groups["system"])
     closure.check_conflicts()
+    requested = frozenset(groups["system"])
     return tuple(
-        _locked(package, "base" if name in base else "system")
+        _locked(package, "base" if name in base else "system", requested=name in requested)
         for name, package in sorted(closure.chosen.items())
     )
 
 
-def _locked(package: Available, group: Group) -> LockedPackage:
+def _locked(package: Available, group: Group, *, requested: bool) -> LockedPackage:
     return LockedPackage(
         name=package.name,
         version=package.version,
@@ -216,4 +224,5 @@ def _locked(package: Available, group: Group) -> LockedPackage:
         source=package.source,
         source_version=package.source_version,
         group=group,
+        requested=requested,
     )

@@ -11,7 +11,8 @@ from functools import partial
 from wheelship.archive.entry import Directory, Entry, File, Hardlink, Streamed, Symlink
 from wheelship.debian.errors import InvalidDeb, PackagePathConflict
 from wheelship.debian.layout import Layout
-from wheelship.debian.package import DebPackage, Member
+from wheelship.debian.member import Member
+from wheelship.debian.package import DebPackage
 
 __all__ = ["Node", "Tree"]
 
@@ -21,34 +22,56 @@ _GROUP_WRITE = 0o020
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A path of the tree: its entry and the package it belongs to, empty for wheelship's own."""
+    """A path of the tree: its entry and the package it belongs to, empty for wheelship's own.
+
+    ``made`` says that no package holds it: it stands in for a maintainer script, or is our own.
+    """
 
     entry: Entry
     owner: str
+    made: bool = False
 
 
 class Tree:
     """Paths by name, and beside them what packages bring but the image leaves out.
 
-    Maintainer scripts use some of what is left out, so both can be found.
+    Maintainer scripts use some of what is left out, so both can be found. ``below`` is the tree
+    this one will lie upon as a layer: what it holds can be found too and must not be claimed again,
+    except that a package may bring what has only been made there.
     """
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, below: Tree | None = None) -> None:
         self._layout = layout
+        self._below = below
         self._nodes: dict[str, Node] = {}
         self._hardlinks: list[tuple[str, Member, DebPackage]] = []
         self._omitted: dict[str, Node] = {}
 
-    def __contains__(self, path: str) -> bool:
-        return path in self._nodes
+    def get(self, path: str) -> Node | None:
+        """Return what will be at ``path`` in the image."""
+        found = self._nodes.get(path)
+        return self._below.get(path) if found is None and self._below is not None else found
 
-    def __getitem__(self, path: str) -> Node:
-        return self._nodes[path]
+    def find(self, path: str) -> Node | None:
+        """Return what is at ``path``, left out of the image or not."""
+        return self.get(path) or self._omitted.get(path)
 
-    def nodes(self) -> Iterator[Node]:
-        """Yield all nodes, sorted by path: parents first."""
-        for path in sorted(self._nodes):
-            yield self._nodes[path]
+    def nodes(self) -> dict[str, Node]:
+        """Return the nodes of this tree, without those of the tree below, sorted by path."""
+        return {path: self._nodes[path] for path in sorted(self._nodes)}
+
+    def everything(self) -> Iterator[Node]:
+        """Yield all nodes of this tree, those left out of the image too, in no order."""
+        yield from self._nodes.values()
+        yield from self._omitted.values()
+
+    def put(self, entry: Entry, owner: str = "") -> None:
+        """Add what no package holds.
+
+        Raises:
+            PackagePathConflict: a package claims the path, and not both are directories.
+        """
+        self._insert(self._nodes, Node(entry, owner, made=True))
 
     def add_package(self, package: DebPackage) -> None:
         """Add everything that ``package`` installs.
@@ -82,23 +105,6 @@ class Tree:
             self._add(package.locked.name, replace(original.entry, path=path))
         self._merge_hardlinks()
 
-    def find(self, path: str) -> Node | None:
-        """Return what is at ``path``, left out of the image or not."""
-        return self._nodes.get(path) or self._omitted.get(path)
-
-    def everything(self) -> Iterator[Node]:
-        """Yield all nodes, those left out of the image too, in no order."""
-        yield from self._nodes.values()
-        yield from self._omitted.values()
-
-    def put(self, node: Node) -> None:
-        """Add what no package holds.
-
-        Raises:
-            PackagePathConflict: a package claims the path, and not both are directories.
-        """
-        self._insert(self._nodes, node)
-
     def check_parents(self) -> None:
         """See that everything stands below directories.
 
@@ -107,7 +113,7 @@ class Tree:
         """
         for path, node in self._nodes.items():
             for parent in _parents(path):
-                above = self._nodes.get(parent)
+                above = self.get(parent)
                 if above is not None and not isinstance(above.entry, Directory):
                     raise PackagePathConflict(
                         f"/{path} of {node.owner or 'the image'} would lie below /{parent} of"
@@ -146,9 +152,13 @@ class Tree:
     def _insert(self, nodes: dict[str, Node], node: Node) -> None:
         path = node.entry.path
         present = nodes.get(path)
-        if present is None:
+        if present is None and nodes is self._nodes:
+            present = self._below.get(path) if self._below is not None else None
+        if present is None or (present.made and not node.made):
             nodes[path] = node
-        elif not (isinstance(present.entry, Directory) and isinstance(node.entry, Directory)):
+        elif isinstance(present.entry, Directory) and isinstance(node.entry, Directory):
+            nodes.setdefault(path, present)  # the first package's mode, in every layer
+        else:
             raise PackagePathConflict(
                 f"/{path} belongs to {present.owner or 'the image'} and to"
                 f" {node.owner or 'the image'}",

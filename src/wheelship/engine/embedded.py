@@ -13,27 +13,17 @@ from typing import ClassVar
 
 from wheelship.engine.control import Refused, Supervisor
 from wheelship.engine.errors import ForeignPlatform, NamespacesForbidden, StartFailed
+from wheelship.engine.identity import namespaces, remedy
 from wheelship.engine.model import Clock, EngineName, ImageFiles, Options
 from wheelship.engine.program import Program, home_of, program_of
 from wheelship.engine.sandbox.packet import Namespaces, Order
 from wheelship.engine.sandboxed import SandboxedService, Scratch
 from wheelship.events import Emit
 
-__all__ = ["Embedded", "probe_namespaces", "refuse_foreign_platform", "remedy"]
+__all__ = ["Embedded", "probe_namespaces", "refuse_foreign_platform"]
 
 _HOSTNAME = "wheelship"
-_NEEDED_IDS = 65536
-_PROC = Path("/proc")
-_SYSCTLS = (
-    # (file, the value that forbids, the command that allows)
-    (
-        "sys/kernel/apparmor_restrict_unprivileged_userns",
-        "1",
-        "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0",
-    ),
-    ("sys/kernel/unprivileged_userns_clone", "0", "sudo sysctl kernel.unprivileged_userns_clone=1"),
-    ("sys/user/max_user_namespaces", "0", "sudo sysctl user.max_user_namespaces=15000"),
-)
+_SOMEBODY = 65532
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +51,7 @@ class Embedded:
         """
         refuse_foreign_platform(image)
         program = program_of(image, options)
-        names = _namespaces(program.uid, program.gid)
+        names = namespaces(program.uid, program.gid)
         with ExitStack() as resources:
             scratch = Scratch(self.workspace)
             resources.callback(scratch.remove)
@@ -97,7 +87,8 @@ def probe_namespaces(workspace: Path, python: Path) -> str | None:
         root = Path(directory, "root")
         root.mkdir()
         order: Order = {
-            "namespaces": _namespaces(os.getuid() or 1, os.getgid() or 1),
+            "namespaces": namespaces(_SOMEBODY, _SOMEBODY),
+            "user": None,
             "root": str(root),
             "writable": [],
             "hostname": _HOSTNAME,
@@ -110,17 +101,6 @@ def probe_namespaces(workspace: Path, python: Path) -> str | None:
                 Supervisor(python, order, None, trace).close()
             except Refused as error:
                 return f"cannot {error}"
-    return None
-
-
-def remedy(proc: Path = _PROC) -> str | None:
-    """Return the command that allows user namespaces, when a setting of the kernel forbids them."""
-    for name, forbidding, command in _SYSCTLS:
-        try:
-            if (proc / name).read_text("utf-8").strip() == forbidding:
-                return command
-        except OSError:
-            continue
     return None
 
 
@@ -139,40 +119,11 @@ def refuse_foreign_platform(image: ImageFiles) -> None:
         )
 
 
-def _namespaces(uid: int, gid: int) -> Namespaces:
-    """Choose the id maps: all ids when we are root over them, else our own in the image's place."""
-    maps = [_PROC / "self/uid_map", _PROC / "self/gid_map"]
-    extents = [[line.split() for line in path.read_text("utf-8").splitlines()] for path in maps]
-    if os.geteuid() == 0 and all(_covers(rows, max(uid, gid)) for rows in extents):
-        uids, gids = ("".join(f"{row[0]} {row[0]} {row[2]}\n" for row in rows) for rows in extents)
-        return {
-            "outer_uids": uids,
-            "outer_gids": gids,
-            "inner_uids": uids,
-            "inner_gids": gids,
-            "set_groups": True,
-            "uid": uid,
-            "gid": gid,
-        }
-    return {
-        "outer_uids": f"0 {os.geteuid()} 1\n",
-        "outer_gids": f"0 {os.getegid()} 1\n",
-        "inner_uids": f"{uid} 0 1\n",
-        "inner_gids": f"{gid} 0 1\n",
-        "set_groups": False,
-        "uid": uid,
-        "gid": gid,
-    }
-
-
-def _covers(rows: list[list[str]], highest: int) -> bool:
-    return any(int(row[0]) == 0 and int(row[2]) >= max(_NEEDED_IDS, highest + 1) for row in rows)
-
-
 def _order(program: Program, root: Path, names: Namespaces) -> Order:
     home = {"HOME": home_of(program.uid, root), "HOSTNAME": _HOSTNAME}
     return {
         "namespaces": names,
+        "user": None,
         "root": str(root),
         "writable": list(program.writable),
         "hostname": _HOSTNAME,

@@ -12,6 +12,7 @@ __all__ = [
     "ForeignPlatform",
     "ImageNotRunnable",
     "NamespacesForbidden",
+    "NoEngine",
     "PortTaken",
     "StartFailed",
     "WorkspaceNotExecutable",
@@ -28,6 +29,12 @@ class DockerFailed(MachineError):
     """The Docker client reported a failure."""
 
     code = "docker-failed"
+
+
+class NoEngine(MachineError):
+    """Nothing on this machine can run a Linux image."""
+
+    code = "no-engine"
 
 
 class NamespacesForbidden(MachineError):
@@ -55,7 +62,7 @@ class EngineLost(MachineError):
 
 
 class WorkspaceNotExecutable(MachineError):
-    """The directory for unpacked images is mounted ``noexec``."""
+    """Programs cannot be executed from the directory for unpacked images."""
 
     code = "workspace-not-executable"
 

@@ -20,6 +20,7 @@ __all__ = [
     "Engine",
     "EngineName",
     "Executed",
+    "Health",
     "ImageFiles",
     "LayerFile",
     "Options",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 EngineName: TypeAlias = Literal["docker", "embedded", "loader"]
+Health: TypeAlias = Literal["starting", "healthy", "unhealthy"]
 Claim: TypeAlias = Literal["user", "read-only-root", "offline"]
 """What an engine can or cannot prove about an image beyond running it."""
 
@@ -92,6 +94,9 @@ class Running(Protocol):
 
     def status(self) -> int | None:
         """Return how the service ended, as a shell shows it; None while it runs."""
+
+    def health(self) -> Health | None:
+        """Return what the image's own health check found so far; None = nobody runs it here."""
 
     def dial(self, port: int) -> socket.socket:
         """Connect to a TCP port of the service.

@@ -90,6 +90,9 @@ class SandboxedService:
         """Return how the service ended; None while it runs."""
         return self._supervisor.poll(self._supervisor.service)
 
+    def health(self) -> None:
+        """Nobody runs the image's health check here but ``wheelship check``."""
+
     def dial(self, port: int) -> socket.socket:
         """Connect to a port of the service."""
         return self._supervisor.dial(port)

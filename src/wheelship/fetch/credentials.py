@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from os.path import commonprefix
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -34,10 +33,19 @@ class Credentials:
         path = split(url).path
         same = [one for one in self._urls if origin(one) == place]
         if same:
-            best = max(same, key=lambda one: len(commonprefix([split(one).path, path])))
+            best = max(same, key=lambda one: _common_components(split(one).path, path))
             parts = split(best)
             return unquote(parts.username or ""), unquote(parts.password or "")
         return self._hosts.get(place[1]) or self._hosts.get("default")
+
+
+def _common_components(one: str, other: str) -> int:
+    count = 0
+    for mine, theirs in zip(one.split("/"), other.split("/"), strict=False):
+        if mine != theirs:
+            break
+        count += 1
+    return count
 
 
 def _read_netrc(path: Path | None) -> dict[str, tuple[str, str]]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Downloads one file: resumed where it broke off, under its final name only when it is right."""
+"""Downloads one file: joined where it broke off, under its final name only when it is right."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, BinaryIO
@@ -57,6 +58,7 @@ class Partial:
     """The beginning of a file, hashed; this process alone may write to it.
 
     ``furthest`` is the longest it has been in this process; a restart does not take it back.
+    ``joined`` says that it stems from more than one answer.
     """
 
     def __init__(self, file: BinaryIO, job: Download, emit: Emit) -> None:
@@ -66,11 +68,11 @@ class Partial:
         self._hash = hashlib.sha256()
         self.offset = 0
         self.furthest = 0
-        self.resumed = False
+        self.joined = False
         self.etag: str | None = None
         while piece := file.read(_PIECE_BYTES):
             self._count(piece)
-        self.resumed = self.offset > 0
+        self.joined = self.offset > 0
 
     def write(self, piece: bytes) -> None:
         """Append ``piece``."""
@@ -84,7 +86,7 @@ class Partial:
         self._emit(Advanced("download", self._job.subject, -self.offset))
         self._hash = hashlib.sha256()
         self.offset = 0
-        self.resumed = False
+        self.joined = False
         self.etag = None
 
     @property
@@ -124,8 +126,8 @@ def unfinished(job: Download, emit: Emit, cancelled: Event) -> Iterator[Partial 
             path.unlink(missing_ok=True)
             raise
         file.flush()
-        os.fchmod(file.fileno(), 0o444)
         path.replace(job.destination)
+        job.destination.chmod(0o444)
 
 
 def _locked(path: Path, cancelled: Event) -> BinaryIO:
@@ -162,8 +164,8 @@ def transfer(job: Download, partial: Partial, transport: Transport, cancelled: E
             _receive(job, partial, transport, cancelled)
     if partial.is_right:
         return
-    if partial.resumed:
-        # The beginning may stem from another file under the same address.
+    if partial.joined:
+        # The parts may stem from different files under the same address.
         partial.restart()
         raise Transient(f"{job.subject} changed on the server while it was downloaded")
     raise HashMismatch(
@@ -212,24 +214,26 @@ def _receive(job: Download, partial: Partial, transport: Transport, cancelled: E
 
 def _position(job: Download, partial: Partial, response: BaseHTTPResponse) -> None:
     """Make ``partial`` end where the body of ``response`` begins (RFC 9110, section 14)."""
-    start = _start(response)
+    start, total = _extent(response)
     if start != partial.offset:
         partial.restart()
         if start != 0:
             raise Transient(f"{job.subject}: the server did not send the part it was asked for")
+    partial.joined = start > 0
     etag = response.headers.get("ETag", "")
     partial.etag = etag if etag.startswith('"') else None
-    length = response.headers.get("Content-Length", "")
-    if length.isdecimal() and "Content-Encoding" not in response.headers:
-        _check_size(job, partial.offset + int(length))
+    if total.isdecimal() and "Content-Encoding" not in response.headers:
+        _check_size(job, int(total))
 
 
-def _start(response: BaseHTTPResponse) -> int | None:
-    """Return where in the file the body begins, None if it does not say so."""
-    if response.status != 206:  # noqa: PLR2004 - Partial Content
-        return 0 if response.status == 200 else None  # noqa: PLR2004 - OK
+def _extent(response: BaseHTTPResponse) -> tuple[int | None, str]:
+    """Return where in the file the body begins and how long the file is, as far as it is said."""
+    if response.status == HTTPStatus.OK:
+        return 0, response.headers.get("Content-Length", "")
     match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-    return int(match[1]) if match else None
+    if response.status != HTTPStatus.PARTIAL_CONTENT or match is None:
+        return None, ""
+    return int(match[1]), match[2]
 
 
 def _check_size(job: Download, size: int) -> None:

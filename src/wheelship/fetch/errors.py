@@ -13,6 +13,9 @@ NetworkError
 ├── SizeMismatch          the file is not as long as promised
 ├── HashMismatch          the file is not the one that was promised
 └── Transient             another try may help; raised when no more tries are left
+
+What is wrong with local files (``MissingFile``, ``FileMismatch``, ``InvalidNetrc``) is the user's
+input.
 """
 
 from __future__ import annotations

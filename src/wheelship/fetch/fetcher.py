@@ -37,7 +37,7 @@ class Fetcher:
     :func:`~wheelship.fetch.tls.system_context`); ``sleep`` waits between tries.
     """
 
-    def __init__(  # noqa: PLR0913 - each is one ambient fact of the process
+    def __init__(
         self,
         *,
         user_agent: str,

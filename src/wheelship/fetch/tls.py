@@ -30,7 +30,7 @@ def system_context(*, cert_file: str | None = None, cert_dir: str | None = None)
     """
     if cert_file is None and cert_dir is None:
         found = ssl.get_default_verify_paths()
-        if found.cafile is None and found.capath is None:
+        if not any(Path(path).exists() for path in (found.openssl_cafile, found.openssl_capath)):
             cert_file = next((path for path in _BUNDLES if Path(path).is_file()), None)
     try:
         return ssl.create_default_context(cafile=cert_file, capath=cert_dir)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -32,8 +33,9 @@ __all__ = ["CredentialsFor", "Transport"]
 CredentialsFor = Callable[[str], tuple[str, str] | None]
 
 _REDIRECTS = (301, 302, 303, 307, 308)
+_RANGE_ANSWERS = (206, 416)
 _COME_BACK = (408, 425, 429, 500, 502, 503, 504)
-_TOKEN_CHARACTERS = re.compile(r"\d+")
+_SECONDS = re.compile(r"\d+")
 
 
 class Transport:
@@ -43,7 +45,7 @@ class Transport:
     reached without one (the form of :func:`urllib.request.getproxies`).
     """
 
-    def __init__(  # noqa: PLR0913 - each is one ambient fact of the process
+    def __init__(
         self,
         *,
         user_agent: str,
@@ -67,7 +69,7 @@ class Transport:
     ) -> Iterator[BaseHTTPResponse]:
         """Send one request, follow its redirects, yield the answer with its body unread.
 
-        Answers 2xx and 416 are yielded, all others raised.
+        Only 200 is yielded, and what answers a range (206, 416); anything else is raised.
 
         Raises:
             Transient: another try may help; also while the body is read inside the block.
@@ -89,7 +91,7 @@ class Transport:
         from urllib3 import Timeout
 
         timeout = Timeout(connect=self._policy.connect_seconds, read=self._policy.read_seconds)
-        here = url
+        here, status = url, 0
         for _ in range(self._policy.redirects + 1):
             if origin(here)[0] not in ("http", "https"):
                 raise UnusableUrl(f"neither http nor https: {display_url(here)}")
@@ -109,12 +111,14 @@ class Transport:
                 timeout=timeout,
             )
             if response.status not in _REDIRECTS:
-                _check_status(response, here)
+                _check_status(response, here, ranged="Range" in headers)
                 return response
             response.close()
-            here = _redirected(here, response.headers.get("Location"))
+            status = response.status
+            here = _redirected(here, status, response.headers.get("Location"))
         raise HttpStatus(
-            f"redirected more than {self._policy.redirects} times: {display_url(url)}", status=310
+            f"redirected more than {self._policy.redirects} times: {display_url(url)}",
+            status=status,
         )
 
     def _identity(self, url: str) -> dict[str, str]:
@@ -128,13 +132,11 @@ class Transport:
         return headers
 
     def _pool(self, url: str) -> PoolManager:
-        from urllib.request import proxy_bypass_environment
-
         from urllib3 import PoolManager, ProxyManager
 
         scheme, host, port = origin(url)
         proxy = self._proxies.get(scheme) or self._proxies.get("all")
-        if proxy and proxy_bypass_environment(f"{host}:{port}", self._proxies):
+        if proxy and _is_direct(host, port, self._proxies.get("no", "")):
             proxy = None
         if proxy not in self._pools:
             self._pools[proxy] = (
@@ -145,9 +147,18 @@ class Transport:
         return self._pools[proxy]
 
 
-def _redirected(url: str, location: str | None) -> str:
+def _is_direct(host: str, port: int, no_proxy: str) -> bool:
+    """Tell whether ``NO_PROXY`` names the host: itself, a domain it is in, or ``*``."""
+    for entry in no_proxy.lower().replace(",", " ").split():
+        name = entry.removeprefix("*").removeprefix(".")
+        if not name or f"{host}:{port}" == name or f".{host}".endswith(f".{name}"):
+            return True
+    return False
+
+
+def _redirected(url: str, status: int, location: str | None) -> str:
     if not location:
-        raise HttpStatus(f"redirected to nowhere: {display_url(url)}", status=300)
+        raise HttpStatus(f"redirected to nowhere: {display_url(url)}", status=status)
     # Credentials in a redirect are the server's idea, not the user's.
     target = without_credentials(urljoin(url, location))
     if origin(url)[0] == "https" and origin(target)[0] != "https":
@@ -158,9 +169,9 @@ def _redirected(url: str, location: str | None) -> str:
     return target
 
 
-def _check_status(response: BaseHTTPResponse, url: str) -> None:
+def _check_status(response: BaseHTTPResponse, url: str, *, ranged: bool) -> None:
     status = response.status
-    if 200 <= status < 300 or status == 416:  # noqa: PLR2004 - the classes of RFC 9110, section 15
+    if status == HTTPStatus.OK or (ranged and status in _RANGE_ANSWERS):
         return
     shown = display_url(url)
     response.close()
@@ -189,7 +200,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     A date counts from the server's own clock.
     """
     text = headers.get("Retry-After", "").strip()
-    if _TOKEN_CHARACTERS.fullmatch(text):
+    if _SECONDS.fullmatch(text):
         return float(text)
     try:
         until = parsedate_to_datetime(text)

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 r"""Shell patterns for paths, as gitignore(5) defines them, as regular expressions.
 
-``*`` and ``?`` stop at ``/``, ``[…]`` is a class, ``\`` takes the next character literally, and a
-whole segment ``**`` stands for any number of directories.
+``*`` and ``?`` stop at ``/``, ``[…]`` is a class that never matches ``/``, ``\`` takes the next
+character literally, and a whole segment ``**`` stands for any number of directories.
 """
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["is_literal", "path_expression", "segment_expression"]
+__all__ = ["is_literal", "path_expression"]
 
 _NEVER = r"(?!)"
-_POSIX_CLASSES = {
+_SPECIAL = "*?[\\"
+_DIRECTORIES = re.compile(r"(?:(?<=/)|\A)\*\*+(?:/|\Z)")
+_STARS = re.compile(r"\*+")
+_NAMED_CLASS = re.compile(r"\[:([a-z]*):\]")
+_NAMED_CLASSES = {
     "alnum": "a-zA-Z0-9",
     "alpha": "a-zA-Z",
     "blank": r" \t",
@@ -26,85 +30,77 @@ _POSIX_CLASSES = {
     "upper": "A-Z",
     "xdigit": "0-9a-fA-F",
 }
-_BRACKET = re.compile(
-    r"\[(?P<negated>[!^])?(?P<items>\]?(?:\[:[a-z]*:\]|\\.|[^\]\\])*)\]", re.DOTALL
-)
-_ITEM = re.compile(
-    r"\[:(?P<name>[a-z]*):\]|(?P<low>\\.|[^\\])-(?P<high>\\.|[^\\\]])|(?P<one>\\.|[^\\])",
-    re.DOTALL,
-)
 
 
-def is_literal(segment: str) -> bool:
-    """Say whether ``segment`` names one file and needs no expression."""
-    return not any(character in segment for character in "*?[\\")
+def is_literal(text: str) -> bool:
+    """Say whether ``text`` matches itself alone."""
+    return not any(character in text for character in _SPECIAL)
 
 
 def path_expression(pattern: str) -> str:
-    """Return the expression of a pattern that is anchored at the root.
+    r"""Return the expression of a pattern that is anchored at the root.
 
-    The expression matches the paths the pattern names, not what lies below them, except that a
-    trailing ``/**`` names everything inside.
+    It matches the paths that the pattern names, not what lies below them; a trailing ``/**`` names
+    everything inside. A pattern with an open bracket or a lone ``\`` at its end matches nothing.
     """
-    segments = pattern.split("/")
-    last = len(segments) - 1
-    parts: list[str] = []
-    for index, segment in enumerate(segments):
-        if segment != "**":
-            parts.append(segment_expression(segment) + ("" if index == last else "/"))
-        elif index == last:
-            parts.append(".+")
-        else:
-            parts.append("(?:[^/]+/)*")
-    return "".join(parts)
-
-
-def segment_expression(pattern: str) -> str:
-    """Return the expression of a pattern without ``/``."""
     parts: list[str] = []
     position = 0
     while position < len(pattern):
         character = pattern[position]
-        position += 1
-        if character == "*":
-            position = _behind_stars(pattern, position)
+        if (directories := _DIRECTORIES.match(pattern, position)) is not None:
+            parts.append("(?:[^/]+/)*" if directories[0].endswith("/") else ".+")
+            position = directories.end()
+        elif (stars := _STARS.match(pattern, position)) is not None:
             parts.append("[^/]*")
+            position = stars.end()
         elif character == "?":
             parts.append("[^/]")
+            position += 1
         elif character == "[":
-            match = _BRACKET.match(pattern, position - 1)
-            if match is None:
-                return _NEVER  # git: an open bracket matches nothing
-            parts.append(_class_expression(match))
-            position = match.end()
-        elif character == "\\":
-            if position == len(pattern):
-                return _NEVER
+            expression, position = _class_expression(pattern, position + 1)
+            parts.append(expression)
+        elif character == "\\" and position + 1 == len(pattern):
+            return _NEVER
+        else:
+            position += character == "\\"
             parts.append(re.escape(pattern[position]))
             position += 1
-        else:
-            parts.append(re.escape(character))
     return "".join(parts)
 
 
-def _behind_stars(pattern: str, position: int) -> int:
-    while position < len(pattern) and pattern[position] == "*":
-        position += 1
-    return position
-
-
-def _class_expression(match: re.Match[str]) -> str:
+def _class_expression(pattern: str, position: int) -> tuple[str, int]:
+    """Return the class that starts behind the bracket before ``position``, and where it ends."""
+    negated = pattern[position : position + 1] in ("!", "^")
+    position += negated
     items: list[str] = []
-    for item in _ITEM.finditer(match["items"]):
-        if item["name"] is not None:
-            items.append(_POSIX_CLASSES.get(item["name"], ""))
-        elif item["low"] is not None:
-            low, high = item["low"][-1], item["high"][-1]
-            if low <= high:
-                items.append(f"{re.escape(low)}-{re.escape(high)}")
+    first = True
+    while position < len(pattern) and (first or pattern[position] != "]"):
+        first = False
+        named = _NAMED_CLASS.match(pattern, position)
+        if named is not None:
+            if named[1] not in _NAMED_CLASSES:
+                return _NEVER, len(pattern)
+            items.append(_NAMED_CLASSES[named[1]])
+            position = named.end()
+            continue
+        low, position = _character(pattern, position)
+        if pattern[position : position + 1] == "-" and pattern[position + 1 : position + 2] not in (
+            "",
+            "]",
+        ):
+            high, position = _character(pattern, position + 1)
+            items.append(f"{re.escape(low)}-{re.escape(high)}" if low <= high else "")
         else:
-            items.append(re.escape(item["one"][-1]))
+            items.append(re.escape(low))
+    if position >= len(pattern):
+        return _NEVER, position
     content = "".join(items)
-    if match["negated"]:
-        return f"[^/{content}]"
-    return f"(?!/)[{content}]" if content else _NEVER
+    if negated:
+        return f"[^/{content}]", position + 1
+    return f"(?!/)[{content}]" if content else _NEVER, position + 1
+
+
+def _character(pattern: str, position: int) -> tuple[str, int]:
+    """Return the character at ``position``, or the one behind a backslash, and what follows."""
+    position += pattern[position] == "\\" and position + 1 < len(pattern)
+    return pattern[position], position + 1

@@ -2,8 +2,8 @@
 """Which files of a project are left out: always, by ``.gitignore``, by ``.dockerignore``.
 
 gitignore(5) and Docker's ".dockerignore file" are implemented here and not by ``pathspec``, whose
-import alone takes a tenth of the time of a build that has nothing to do; tests hold the result
-against ``git check-ignore`` and ``pathspec``.
+import alone takes a tenth of the time of a build that has nothing to do. A test holds the result
+against ``git check-ignore``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from posixpath import dirname, normpath
 
 from wheelship.errors import InputError
-from wheelship.request.glob import path_expression, segment_expression
+from wheelship.request.glob import path_expression
 
 __all__ = ["IgnoreRules", "compile_globs", "is_never_shipped"]
 
@@ -138,7 +138,7 @@ def _git_rules(lines: Iterable[str]) -> Iterator[_Rule]:
         if "/" in pattern:
             expression = path_expression(pattern.removeprefix("/"))
         else:
-            expression = f"(?:.*/)?{segment_expression(pattern)}"
+            expression = f"(?:.*/)?{path_expression(pattern)}"
         if pattern:
             yield _Rule(expression, negated=negated, directories_only=directories_only)
 
@@ -166,7 +166,7 @@ def _without_trailing_blanks(line: str) -> str:
 def _outer_rules(root: Path) -> tuple[tuple[str, tuple[_Rule, ...]], ...]:
     """Return (path of the project below it, rules) of each folder up to the top of its repository.
 
-    A project that the repository itself ignores is shipped all the same: somebody asked for it.
+    A rule that ignores the project as a whole does not count: somebody asked for the project.
     """
     found: list[tuple[str, tuple[_Rule, ...]]] = []
     below = ""
@@ -174,11 +174,12 @@ def _outer_rules(root: Path) -> tuple[tuple[str, tuple[_Rule, ...]], ...]:
         if (inner / ".git").exists():
             return tuple(found)
         below = f"{inner.name}/{below}"
-        rules = tuple(_git_rules(_lines(folder / ".gitignore")))
-        parts = below.rstrip("/").split("/")
-        prefixes = ("/".join(parts[:length]) for length in range(1, len(parts) + 1))
-        if any(_last(rules, prefix, directory=True) for prefix in prefixes):
-            return ()
+        project = below.rstrip("/")
+        rules = tuple(
+            rule
+            for rule in _git_rules(_lines(folder / ".gitignore"))
+            if not rule.matches(project, directory=True)
+        )
         found.append((below, rules))
     return ()
 

@@ -104,7 +104,10 @@ def _holds_code(folder: Path, levels: int) -> bool:
 
     The limit keeps a directory of a million recordings from being walked for nothing.
     """
-    entries = _entries(folder)
+    try:
+        entries = _entries(folder)
+    except SourceError:
+        return False  # a database's directory beside the code is nobody's package
     if any(entry.name == "pyvenv.cfg" for entry in entries):
         return False
     if any(entry.name.endswith(".py") for entry in entries):

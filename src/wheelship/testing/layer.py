@@ -40,7 +40,7 @@ def deflated(
     size_bytes: int | None = None,
     crc32: int | None = None,
 ) -> Deflated:
-    """Return ``data`` as a promised DEFLATE stream; each argument is one way to break the promise."""
+    """Return ``data`` as a promised stream; each argument is one way to break the promise."""
     raw = deflate_raw(data, level) if stream is None else stream
     return Deflated(
         read_at=lambda offset, length: raw[offset : offset + length],
@@ -58,7 +58,8 @@ def write_layer(entries: Iterable[Entry]) -> tuple[bytes, LayerBytes]:
     writer = LayerWriter(out)
     for entry in entries:
         writer.add(entry)
-    return out.getvalue(), writer.finish()
+    finished = writer.finish()
+    return out.getvalue(), finished
 
 
 def read_layer(blob: bytes) -> dict[str, Found]:

@@ -101,8 +101,8 @@ def raw_zip(
     for member in members:
         out += member.before
         offset = len(out)
-        out += _local(member, member.fields(offset) | member.local)
-        directory += _row(member, member.fields(offset) | member.central)
+        out += _local(member, {**member.fields(offset), **member.local})
+        directory += _row(member, {**member.fields(offset), **member.central})
     out += before_directory
     fields = {
         "disk": 0,

@@ -45,7 +45,7 @@ def parse_record(text: str, where: str) -> dict[str, Row]:
         if path in rows:
             raise RecordMismatch(f"RECORD lists {path} twice", where=where)
         if size and not _SIZE.fullmatch(size):
-            raise RecordMismatch(f"RECORD gives {path} the size {size!r}", where=where)
+            raise RecordMismatch(f"RECORD gives {path} the size {size[:20]!r}", where=where)
         rows[path] = Row(path, _hash(hashed, path, where), int(size) if size else None)
     return rows
 

@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from wheelship.engine.sandbox import kernel
 from wheelship.engine.sandbox.kernel import Failed, step
-from wheelship.engine.sandbox.packet import Namespaces, Order
+from wheelship.engine.sandbox.packet import Order
 from wheelship.engine.sandbox.root import enter_root
 
 __all__ = [
@@ -53,7 +53,7 @@ def become_service(order: Order, output: int, link: socket.socket) -> NoReturn:
         enter_root(order)
         kernel.unshare_user()
         ask_for_maps(link)
-        _drop_privileges(names)
+    _drop_privileges(order)
     if not order["argv"]:
         os._exit(0)
     _execute(order, order["argv"], (output, output), link)
@@ -67,7 +67,7 @@ def become_command(
     names = order["namespaces"]
     if names is not None:
         kernel.enter_user_namespace("/proc/1/ns/user")
-        _drop_privileges(names)
+    _drop_privileges(order)
     _execute(order, argv, output, link)
 
 
@@ -83,13 +83,16 @@ def ask_for_maps(link: socket.socket) -> None:
         raise Failed("write the id maps", answer[0] if answer else errno.EPIPE)
 
 
-def _drop_privileges(names: Namespaces) -> None:
+def _drop_privileges(order: Order) -> None:
+    names, user = order["namespaces"], order["user"]
+    if names is not None and names["set_groups"]:
+        user = names["uid"], names["gid"]
     kernel.drop_capabilities(bounding=True)  # while CAP_SETPCAP is still there
-    if names["set_groups"]:
+    if user is not None:
         with step("change to the image's user"):
             os.setgroups([])
-            os.setresgid(names["gid"], names["gid"], names["gid"])
-            os.setresuid(names["uid"], names["uid"], names["uid"])
+            os.setresgid(user[1], user[1], user[1])
+            os.setresuid(user[0], user[0], user[0])
     kernel.drop_capabilities(bounding=False)
     kernel.forbid_new_privileges()
 

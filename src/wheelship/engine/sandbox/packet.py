@@ -39,10 +39,12 @@ class Order(TypedDict):
     """The first packet: what to start, and in what surroundings.
 
     Without ``argv`` it is a rehearsal: everything is set up and nothing started. Without
-    ``namespaces`` the service is an ordinary child and ``root`` is not entered.
+    ``namespaces`` the service is an ordinary child, ``root`` is not entered, and ``user`` is the
+    uid and gid to change to, if that is possible.
     """
 
     namespaces: Namespaces | None
+    user: tuple[int, int] | None
     root: str
     writable: list[str]
     hostname: str

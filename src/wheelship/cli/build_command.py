@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``wheelship build``: the main job."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wheelship.cli.progress import ProgressView
+from wheelship.cli.settings import Settings, common_options
+from wheelship.oci.platform import Platform
+
+if TYPE_CHECKING:
+    from wheelship.build.prepare import LockMode, Prepared, Surroundings
+    from wheelship.report.build import BuildReport
+    from wheelship.request.model import Request
+    from wheelship.store.store import Store
+
+__all__ = ["command"]
+
+
+@dataclass(slots=True)
+class _Phases:
+    """Wall time by phase, for the report and for ``--verbose``."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    _mark: float = field(default_factory=time.monotonic)
+
+    def end(self, name: str) -> None:
+        """Book the time since the last call under ``name``."""
+        moment = time.monotonic()
+        self.seconds[name] = self.seconds.get(name, 0.0) + moment - self._mark
+        self._mark = moment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """What the command line said."""
+
+    variants: tuple[str, ...]
+    platforms: tuple[Platform, ...]
+    every: bool
+    outputs: tuple[str, ...]
+    tag: str | None
+    mode: LockMode
+    offline: bool
+    dry_run: bool
+    jobs: int | None
+
+
+@click.command(
+    "build",
+    epilog="Example: wheelship build . --variant cpu --output docker-archive:service.tar",
+)
+@click.argument(
+    "path", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@click.option(
+    "--variant", "variants", multiple=True, metavar="NAME", help="Variant to build; repeatable."
+)
+@click.option(
+    "--platform",
+    "platforms",
+    multiple=True,
+    metavar="OS/ARCH",
+    help="Platform to build for, as linux/amd64; repeatable.",
+)
+@click.option("--all", "every", is_flag=True, help="All variants.")
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="SPEC",
+    help="oci:DIR[:TAG] or docker-archive:FILE; repeatable.  [default: oci:PATH/dist/NAME]",
+)
+@click.option("--tag", metavar="REF", help="Name of the image, as registry/name:tag.")
+@click.option("--locked", is_flag=True, help="Fail when a lock is missing or out of date.")
+@click.option("--frozen", is_flag=True, help="Use the locks without comparing them.")
+@click.option("--offline", is_flag=True, help="Never use the network.")
+@click.option("--dry-run", is_flag=True, help="Show the layers and whether they are there.")
+@click.option("--jobs", type=click.IntRange(1, 64), help="Cores to use.  [default: all]")
+@common_options
+@click.pass_obj
+def command(  # noqa: PLR0913, PLR0917 - the options of the command line
+    settings: Settings,
+    path: Path,
+    variants: tuple[str, ...],
+    platforms: tuple[str, ...],
+    every: bool,  # noqa: FBT001 - click passes flags so
+    outputs: tuple[str, ...],
+    tag: str | None,
+    locked: bool,  # noqa: FBT001
+    frozen: bool,  # noqa: FBT001
+    offline: bool,  # noqa: FBT001
+    dry_run: bool,  # noqa: FBT001
+    jobs: int | None,
+) -> None:
+    """Build the images of the project in PATH (default: here).
+
+    Reads [tool.wheelship] of pyproject.toml, brings the locks up to date, and turns locked wheels
+    and Debian packages into layers. What the store has is used again: after a changed line only
+    the application's layer is made. Needs no Docker.
+
+    Exit status 1 says that the image was built and is over its budget.
+    """
+    if locked and frozen:
+        raise click.UsageError("--locked and --frozen exclude each other")
+    call = _Call(
+        variants=variants,
+        platforms=tuple(Platform.parse(one) for one in platforms),
+        every=every,
+        outputs=outputs,
+        tag=tag,
+        mode="locked" if locked else "frozen" if frozen else "update",
+        offline=offline,
+        dry_run=dry_run,
+        jobs=jobs,
+    )
+    with ProgressView(settings) as view:
+        reports = _build(path.resolve(), call, settings, view)
+    if dry_run:
+        return
+    _show(reports, settings)
+
+
+def _build(
+    root: Path, call: _Call, settings: Settings, view: ProgressView
+) -> list[BuildReport]:
+    from wheelship.build.prepare import choose_variants
+    from wheelship.cli.services import native_platform, surroundings
+    from wheelship.request.read import read_request
+    from wheelship.store.store import Store
+
+    phases = _Phases()
+    request = read_request(root, native=native_platform())
+    chosen = choose_variants(request, call.variants, every=call.every)
+    phases.end("request")
+    store = Store(settings.store_root)
+    try:
+        around = surroundings(settings, store, view.emit, offline=call.offline)
+        prepared: list[Prepared] = []
+        for variant in chosen:
+            for platform in call.platforms or variant.platforms:
+                prepared.append(_prepare(request, variant.name, platform, around, call, phases))
+        if call.dry_run:
+            _show_plan(prepared, store, settings)
+            return []
+        return [
+            _one(request, one, around, call, settings, phases if len(prepared) == 1 else _Phases())
+            for one in prepared
+        ]
+    finally:
+        store.close()
+
+
+def _prepare(
+    request: Request,
+    variant: str,
+    platform: Platform,
+    around: Surroundings,
+    call: _Call,
+    phases: _Phases,
+) -> Prepared:
+    from wheelship.build.prepare import prepare
+    from wheelship.cli.services import native_platform
+
+    return prepare(
+        request,
+        request.variants[variant],
+        platform,
+        around,
+        mode=call.mode,
+        native=native_platform(),
+        note=phases.end,
+    )
+
+
+def _one(
+    request: Request,
+    prepared: Prepared,
+    around: Surroundings,
+    call: _Call,
+    settings: Settings,
+    phases: _Phases,
+) -> BuildReport:
+    from wheelship.build.artifacts import StoredArtifacts
+    from wheelship.build.context import BuildContext
+    from wheelship.build.execute import build_image
+    from wheelship.build.prepare import package_locations
+    from wheelship.build.sink import deliver, parse_output
+    from wheelship.cli.services import jobs, make_fetcher, native_platform
+    from wheelship.report.build import BuildReport
+
+    artifacts = StoredArtifacts(
+        around.store,
+        find_links=prepared.find_links,
+        locate=package_locations(prepared, around),
+        fetcher=lambda: make_fetcher(settings, offline=call.offline, urls=prepared.indexes),
+        emit=around.emit,
+    )
+    try:
+        context = BuildContext(
+            store=around.store,
+            artifacts=artifacts,
+            emit=around.emit,
+            jobs=call.jobs or jobs(),
+            machine=native_platform().architecture,
+        )
+        built = build_image(prepared.plan, context)
+    finally:
+        artifacts.close()
+    phases.end("layers")
+    reference = call.tag or f"{request.repository or prepared.plan.name}:{prepared.plan.variant}"
+    if ":" not in reference.rpartition("/")[2]:
+        reference += f":{prepared.plan.variant}"
+    default = f"oci:{request.project.root / 'dist' / prepared.plan.name}"
+    outputs = [parse_output(text, Path.cwd()) for text in call.outputs or (default,)]
+    for output in outputs:
+        deliver(built, output, around.store, reference, around.emit)
+    phases.end("output")
+    return BuildReport(
+        built=built,
+        reference=reference,
+        outputs=tuple(map(str, outputs)),
+        lock=prepared.lock,
+        phases=tuple(phases.seconds.items()),
+    )
+
+
+def _show(reports: list[BuildReport], settings: Settings) -> None:
+    from wheelship.build.context import BudgetBroken
+    from wheelship.report.build import budget_excess, build_document, build_text
+
+    if settings.json:
+        sys.stdout.write(json.dumps(build_document(reports), indent=2) + "\n")
+    else:
+        sys.stdout.write(build_text(reports) + "\n")
+    broken = [(report, excess) for report in reports for excess in budget_excess(report.built)]
+    if broken and settings.json:
+        sys.exit(BudgetBroken.exit_status)
+    if broken:
+        report, excess = broken[0]
+        largest = sorted(
+            report.built.layers, key=lambda one: -one.layer.descriptor.size_bytes
+        )[:3]
+        raise BudgetBroken(
+            str(excess),
+            where=report.reference,
+            hint="largest layers: " + ", ".join(one.layer.title for one in largest),
+        )
+
+
+def _show_plan(prepared: list[Prepared], store: Store, settings: Settings) -> None:
+    from wheelship.report.plan import plan_document, plan_text
+
+    if settings.json:
+        sys.stdout.write(json.dumps(plan_document(prepared, store), indent=2) + "\n")
+    else:
+        sys.stdout.write(plan_text(prepared, store) + "\n")

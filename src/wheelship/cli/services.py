@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes what the core wants handed in, from the environment of this process."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wheelship import __version__
+from wheelship.archive.entry import EPOCH_SECONDS
+from wheelship.cli.settings import Settings
+from wheelship.errors import InputError
+from wheelship.oci.platform import Platform
+
+if TYPE_CHECKING:
+    from wheelship.build.prepare import Surroundings
+    from wheelship.events import Emit
+    from wheelship.fetch.fetcher import Fetcher
+    from wheelship.store.store import Store
+
+__all__ = ["InvalidEpoch", "jobs", "make_fetcher", "native_platform", "surroundings"]
+
+_APT = Path("/etc/apt")
+
+_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+class InvalidEpoch(InputError):
+    """``SOURCE_DATE_EPOCH`` is no number of seconds."""
+
+    code = "invalid-epoch"
+
+
+def native_platform() -> Platform:
+    """Return the Linux platform of this machine's architecture."""
+    return Platform(architecture=_ARCHITECTURES.get(platform.machine().lower(), "amd64"))
+
+
+def jobs() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def surroundings(
+    settings: Settings, store: Store, emit: Emit, *, offline: bool
+) -> Surroundings:
+    """Return what preparing an image needs from this process."""
+    from wheelship.build.prepare import Surroundings
+
+    return Surroundings(
+        store=store,
+        emit=emit,
+        environ=settings.environ,
+        fetch=lambda: make_fetcher(settings, offline=offline).fetch_bytes,
+        apt=_APT if _APT.is_dir() else None,
+        now=datetime.now(UTC),
+        created=_created(settings),
+        offline=offline,
+    )
+
+
+def _created(settings: Settings) -> str:
+    """Return the time that images say they were made (RFC 3339); never the clock's.
+
+    Raises:
+        InvalidEpoch: ``SOURCE_DATE_EPOCH`` cannot be read
+            (https://reproducible-builds.org/specs/source-date-epoch/).
+    """
+    text = settings.environ.get("SOURCE_DATE_EPOCH", "").strip() or str(EPOCH_SECONDS)
+    try:
+        moment = datetime.fromtimestamp(int(text), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise InvalidEpoch(
+            f"{text!r} is no number of seconds since 1970",
+            where="SOURCE_DATE_EPOCH",
+            hint="unset it, or: export SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)",
+        ) from error
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def make_fetcher(
+    settings: Settings, *, offline: bool, urls: tuple[str, ...] = ()
+) -> Fetcher:
+    """Return the door to the network, with this system's certificates, proxies and credentials.
+
+    ``urls`` are configured addresses that may carry credentials.
+    """
+    from urllib.request import getproxies_environment
+
+    from wheelship.fetch.credentials import Credentials
+    from wheelship.fetch.fetcher import Fetcher
+    from wheelship.fetch.tls import system_context
+
+    environ = settings.environ
+    netrc = environ.get("NETRC")
+    home = environ.get("HOME")
+    return Fetcher(
+        user_agent=f"wheelship/{__version__}",
+        context=system_context(
+            cert_file=environ.get("SSL_CERT_FILE"), cert_dir=environ.get("SSL_CERT_DIR")
+        ),
+        credentials=Credentials(
+            urls=urls, netrc=Path(netrc) if netrc else Path(home, ".netrc") if home else None
+        ),
+        proxies=getproxies_environment(),
+        offline=offline,
+    )

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong while a lock is made, read or held against its request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from wheelship.errors import InputError, MachineError, NetworkError
+
+__all__ = [
+    "AcceleratorLacksPlatform",
+    "IndexOffline",
+    "IndexUnauthorized",
+    "IndexUnreachable",
+    "InvalidLock",
+    "LockLacksPlatform",
+    "LockNotWritable",
+    "LockOutOfDate",
+    "MissingHash",
+    "MissingLock",
+    "NoWheelForPlatform",
+    "NotAWheel",
+    "SdistOnly",
+    "Unresolvable",
+    "UvFailed",
+    "UvMissing",
+    "WrongAccelerator",
+]
+
+
+class Unresolvable(InputError):
+    """No set of versions meets all requirements; ``explanation`` is uv's."""
+
+    code = "unresolvable"
+
+    def __init__(
+        self, message: str, *, explanation: str, where: str | None = None, hint: str | None = None
+    ) -> None:
+        super().__init__(message, where=where, hint=hint)
+        self.explanation = explanation
+
+
+class SdistOnly(Unresolvable):
+    """A package has no wheel for the target, only its source."""
+
+    code = "sdist-only"
+
+
+class NotAWheel(InputError):
+    """A requirement or a lock names something that is no wheel: a repository, a directory, source."""
+
+    code = "not-a-wheel"
+
+
+class IndexUnreachable(NetworkError):
+    """An index did not answer, or answered with an error."""
+
+    code = "index-unreachable"
+
+
+class IndexUnauthorized(NetworkError):
+    """An index wants credentials, or other ones than it got."""
+
+    code = "index-unauthorized"
+
+
+class IndexOffline(NetworkError):
+    """What an index said is not known here, and the network is not to be used."""
+
+    code = "offline"
+
+
+class UvMissing(MachineError):
+    """The uv program is not where its package should have put it."""
+
+    code = "uv-missing"
+
+
+class UvFailed(MachineError):
+    """Uv ended in a way that is neither an answer nor a known failure."""
+
+    code = "uv-failed"
+
+
+class MissingLock(InputError):
+    """There is no lock, and none may be made."""
+
+    code = "missing-lock"
+
+
+class InvalidLock(InputError):
+    """The lock is no well-formed PEP 751 document, or contradicts itself."""
+
+    code = "invalid-lock"
+
+
+class MissingHash(InvalidLock):
+    """A wheel in the lock has no SHA-256, so nothing could tell that it is the right one."""
+
+    code = "missing-hash"
+
+
+class LockLacksPlatform(InputError):
+    """The lock was not made for this platform or Python."""
+
+    code = "lock-lacks-platform"
+
+
+class NoWheelForPlatform(InputError):
+    """A locked package has no wheel that the target can use."""
+
+    code = "no-wheel-for-platform"
+
+
+class LockOutOfDate(InputError):
+    """The request changed since the lock was made; ``differences`` says what, line by line."""
+
+    code = "lock-out-of-date"
+
+    def __init__(self, where: str, differences: Iterable[str], *, hint: str) -> None:
+        self.differences = tuple(differences)
+        lines = "".join(f"\n  {line}" for line in self.differences)
+        super().__init__(f"is out of date:{lines}", where=where, hint=hint)
+
+
+class LockNotWritable(MachineError):
+    """The lock cannot be written into the project."""
+
+    code = "lock-not-writable"
+
+
+class WrongAccelerator(InputError):
+    """A package belongs to another accelerator than the variant's."""
+
+    code = "wrong-accelerator"
+
+
+class AcceleratorLacksPlatform(InputError):
+    """The accelerator does not exist for a platform of the variant."""
+
+    code = "accelerator-lacks-platform"

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Locked wheels, and what changed between two locks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["LockChange", "LockedWheel", "compare_locks"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedWheel:
+    """One wheel of a lock, chosen for one target.
+
+    Attributes:
+        name: normalised name of the distribution.
+        version: with its local label, if any.
+        filename: the wheel's own name, decoded.
+        sha256: hexadecimal.
+        size_bytes: of the file; 0 where the lock does not say.
+        url: where it can be fetched, without credentials; None for a local wheel.
+        path: absolute path of a local wheel, or None.
+        requires: normalised names of the packages it depends on, as far as the lock tells.
+    """
+
+    name: str
+    version: str
+    filename: str
+    sha256: str
+    size_bytes: int
+    url: str | None = None
+    path: Path | None = None
+    requires: tuple[str, ...] = ()
+
+    @property
+    def tags(self) -> str:
+        """The compatibility tags as the file name spells them: ``cp311-cp311-manylinux_2_28…``."""
+        return "-".join(self.filename.removesuffix(".whl").split("-")[-3:])
+
+    @property
+    def label(self) -> str | None:
+        """The local version label (``cpu`` of ``2.13.0+cpu``), or None."""
+        return self.version.partition("+")[2] or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockChange:
+    """What a new lock changed: ``(name, version)``, and ``(name, old, new)``, by name.
+
+    A package that has several versions, one per platform, has them joined by a comma.
+    """
+
+    added: tuple[tuple[str, str], ...] = ()
+    removed: tuple[tuple[str, str], ...] = ()
+    changed: tuple[tuple[str, str, str], ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.changed)
+
+
+def compare_locks(
+    old: Iterable[tuple[str, str]], new: Iterable[tuple[str, str]]
+) -> LockChange:
+    """Compare two sets of ``(name, version)``."""
+    before, after = _versions(old), _versions(new)
+    return LockChange(
+        added=tuple((name, after[name]) for name in sorted(after.keys() - before.keys())),
+        removed=tuple((name, before[name]) for name in sorted(before.keys() - after.keys())),
+        changed=tuple(
+            (name, before[name], after[name])
+            for name in sorted(before.keys() & after.keys())
+            if before[name] != after[name]
+        ),
+    )
+
+
+def _versions(packages: Iterable[tuple[str, str]]) -> Mapping[str, str]:
+    found: dict[str, set[str]] = {}
+    for name, version in packages:
+        found.setdefault(name, set()).add(version)
+    return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
