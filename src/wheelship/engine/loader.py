@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from wheelship.engine.control import Refused, Supervisor
 from wheelship.engine.embedded import refuse_foreign_platform
-from wheelship.engine.errors import StartFailed, WorkspaceNotExecutable
+from wheelship.engine.errors import StartFailed
 from wheelship.engine.identity import is_privileged
 from wheelship.engine.model import Claim, Clock, EngineName, ImageFiles, Options
 from wheelship.engine.port import refuse_taken_port
@@ -61,13 +61,12 @@ class Loader:
             scratch = Scratch(self.workspace)
             resources.callback(scratch.remove)
             user = (program.uid, program.gid)
-            privileged = is_privileged(*user)
+            privileged = is_privileged(*user) and _reachable(scratch.path)
             scratch.fill(image, None if privileged else user, emit)
             for path in ("/tmp", program.workdir, *program.writable):  # noqa: S108 - below the root
                 _make_directory(Path(f"{scratch.root}{path}"))
             if privileged:
                 scratch.path.chmod(0o711)
-                _refuse_unreachable(scratch.path, program.uid)
                 Path(scratch.root, "tmp").chmod(0o1777)
             env = {"HOME": home_of(program.uid, scratch.root), "HOSTNAME": "localhost"}
             env |= program.env
@@ -102,14 +101,9 @@ class Loader:
             )
 
 
-def _refuse_unreachable(path: Path, uid: int) -> None:
-    for parent in path.parents:
-        if not parent.stat().st_mode & 0o001:
-            raise WorkspaceNotExecutable(
-                f"the image's user {uid} cannot get there through {parent}",
-                where=str(path.parent),
-                hint="choose another directory: TMPDIR=/var/tmp wheelship …",
-            )
+def _reachable(path: Path) -> bool:
+    """Tell whether anybody may walk down to ``path``."""
+    return all(parent.stat().st_mode & 0o001 for parent in path.parents)
 
 
 def _make_directory(path: Path) -> None:

@@ -87,9 +87,7 @@ def write_index(
     return directory.as_uri()
 
 
-def write_page(
-    page: Path, wheels: Sequence[LocalWheel], sha256_of: Callable[[Path], str]
-) -> str:
+def write_page(page: Path, wheels: Sequence[LocalWheel], sha256_of: Callable[[Path], str]) -> str:
     """Write a flat page of links to ``wheels`` and return its address."""
     links = [
         f'<a href="{html.escape(wheel.path.as_uri())}#sha256={sha256_of(wheel.path)}">'

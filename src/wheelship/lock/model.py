@@ -60,9 +60,7 @@ class LockChange:
         return bool(self.added or self.removed or self.changed)
 
 
-def compare_locks(
-    old: Iterable[tuple[str, str]], new: Iterable[tuple[str, str]]
-) -> LockChange:
+def compare_locks(old: Iterable[tuple[str, str]], new: Iterable[tuple[str, str]]) -> LockChange:
     """Compare two sets of ``(name, version)``."""
     before, after = _versions(old), _versions(new)
     return LockChange(

@@ -31,7 +31,9 @@ class GeneratedProject:
 
     def text(self) -> str:
         """Return the file's text."""
-        names = {url: f"wheelship-{n}" for n, url in enumerate(dict.fromkeys(self.sources.values()))}
+        names = {
+            url: f"wheelship-{n}" for n, url in enumerate(dict.fromkeys(self.sources.values()))
+        }
         lines = [
             "[project]",
             f"name = {string(self.name)}",

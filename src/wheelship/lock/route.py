@@ -133,6 +133,8 @@ def _is_public(wanted: Sequence[Requirement], fitting: str | None) -> bool:
         clause.version
         for one in wanted
         for clause in one.specifier
-        if clause.operator == "==" and not clause.version.endswith(".*") and "+" not in clause.version
+        if clause.operator == "=="
+        and not clause.version.endswith(".*")
+        and "+" not in clause.version
     ]
     return bool(pins) and all(SpecifierSet(fitting).contains(pin, prereleases=True) for pin in pins)

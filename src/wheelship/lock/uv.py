@@ -29,14 +29,19 @@ __all__ = ["Uv", "clean_environment"]
 
 _WITHOUT = re.compile(
     r"UV_(?:TORCH_BACKEND|FIND_LINKS|PYTHON|SYSTEM_PYTHON|NO_SOURCES\w*|NO_BINARY\w*|ONLY_BINARY\w*"
-    r"|NO_BUILD\w*|REQUIRE_HASHES|PROJECT|WORKING_DIR\w*|CUSTOM_COMPILE_COMMAND|OFFLINE)"
+    r"|NO_BUILD\w*|REQUIRE_HASHES|PROJECT|WORKING_DIR\w*|CUSTOM_COMPILE_COMMAND)"
 )
 """Settings that would change what is resolved, or how the answer is written."""
 
 _NEEDS_WHEEL = re.compile(r"Wheels are required for `([^`]+)` because building from source")
 _USERINFO = re.compile(r"://[^/@\s]+@")
 _VIA = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*).*?\s# via (?P<parents>.*)")
-_NETWORK = ("Failed to fetch", "error sending request", "Failed to download", "Request failed after")
+_NETWORK = (
+    "Failed to fetch",
+    "error sending request",
+    "Failed to download",
+    "Request failed after",
+)
 
 
 def clean_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -152,7 +157,7 @@ def _failure(stderr: str, status: int, target: Target) -> Exception:
         return UvFailed(f"uv ended with status {status}:\n{text}", hint="wheelship doctor")
     needing = _NEEDS_WHEEL.findall(text)
     if needing:
-        names = " and ".join(dict.fromkeys(needing))
+        names = " and ".join(_with_parents(name, text) for name in dict.fromkeys(needing))
         return SdistOnly(
             f"{names}: no wheel for {target}, only source, and building wheels from source is not "
             f"supported yet:\n{text}",
@@ -170,6 +175,13 @@ def _explanation(stderr: str) -> str:
     start = next((n for n, line in enumerate(lines) if line.startswith(("error", "×", "  ×"))), 0)
     kept = [line.rstrip() for line in lines[start:] if not line.startswith("warning:")]
     return "\n".join(f"  {line}" for line in "\n".join(kept).strip().splitlines())
+
+
+def _with_parents(name: str, explanation: str) -> str:
+    """Return ``name`` with who requires it, as far as uv says so in words."""
+    pattern = rf"([\w.-]+?)(?:[=<>!~]=?\S*)? depends? on {re.escape(name)}\b"
+    parents = dict.fromkeys(re.findall(pattern, explanation))
+    return f"{name} (required by {', '.join(parents)})" if parents else name
 
 
 def _normalised(name: str) -> str:

@@ -113,7 +113,10 @@ def make_deb(  # noqa: PLR0913 - a factory: each knob is one way a package can b
         for one in given
         if one.kind == tarfile.REGTYPE
     )
-    control_members = [TarMember("./control", text.encode()), TarMember("./md5sums", sums.encode())]
+    control_members = [
+        TarMember("./control", text.encode()),
+        TarMember("./md5sums", sums.encode("utf-8", "surrogateescape")),
+    ]
     control_members += [
         TarMember(f"./{key}", value.encode(), 0o644 if key == "triggers" else 0o755)
         for key, value in (scripts or {}).items()

@@ -133,8 +133,7 @@ def test_a_paragraph_that_cannot_be_read_is_refused(change: tuple[bytes, bytes])
     assert text != TEXT
     index = SuiteIndex(SUITE, text, where="Packages.xz")
     with pytest.raises(IndexMismatch):
-        for name in list(index.names()):
-            index.named(name)
+        _ = [index.named(name) for name in index.names()]
 
 
 def test_a_paragraph_must_begin_with_its_name() -> None:

@@ -88,7 +88,7 @@ def test_the_closure_is_locked_with_hashes_sizes_and_suites() -> None:
 
 def test_two_runs_give_the_same_lock() -> None:
     archive = _archive(
-        _deb("root", Depends="aa | bb, mail"), _deb("bb"), _deb("x", Provides="mail")
+        _deb("root", Depends="aa | bb, mail"), _deb("bb"), _deb("xx", Provides="mail")
     )
     assert _resolve(archive).to_json() == _resolve(archive).to_json()
 
