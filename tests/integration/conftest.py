@@ -13,17 +13,23 @@ import io
 import json
 import os
 import shutil
+import socket
 import subprocess
+import sys
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 import pytest
 
-from wheelship.engine.model import ImageFiles, LayerFile
+from wheelship.engine.docker import Client, Docker
+from wheelship.engine.embedded import Embedded, probe_namespaces
+from wheelship.engine.loader import Loader
+from wheelship.engine.model import Engine, ImageFiles, LayerFile
 from wheelship.oci.config import Healthcheck, ImageConfig, canonical_json
 from wheelship.oci.descriptor import LAYER_GZIP
 from wheelship.oci.digest import Digest
@@ -37,7 +43,7 @@ _MEMBER_BYTES = 4 * 1024 * 1024
 _UNUSED = {"test", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "__pycache__"}
 
 
-def missing(reason: str) -> None:
+def missing(reason: str) -> NoReturn:
     """Skip on a developer's machine; in CI a missing part must not pass for a passed test."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
@@ -48,7 +54,7 @@ def missing(reason: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def docker_host() -> Iterator[str]:
     """The address of a daemon of our own: private socket and storage, no network of its own."""
     if not DOCKERD.exists() or not DOCKER.exists():
         missing("needs Docker: apt-get install docker.io")
@@ -62,19 +68,27 @@ def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with (place / "log").open("wb") as log:
         daemon = subprocess.Popen([DOCKERD, *arguments, "--bridge=none"], stdout=log, stderr=log)
     try:
-        for _ in range(300):
-            if daemon.poll() is not None:
-                break
-            if subprocess.run([DOCKER, "-H", address, "info"], capture_output=True).returncode == 0:
-                yield address
-                return
-            time.sleep(0.1)
-        missing("dockerd does not start here: " + (place / "log").read_text()[-500:])
+        if not answers(daemon, address):
+            missing("dockerd does not start here: " + (place / "log").read_text()[-500:])
+        yield address
     finally:
         daemon.terminate()
         daemon.wait(60)
-        shutil.rmtree(place, ignore_errors=True)
-        assert not (place / "data").exists()
+        # The daemon leaves the network namespace of its host-network containers mounted.
+        leftover = place / "exec/netns/default"
+        subprocess.run(["/usr/bin/umount", leftover], check=False, capture_output=True)
+        shutil.rmtree(place)
+
+
+def answers(daemon: subprocess.Popen[bytes], address: str) -> bool:
+    for _ in range(300):
+        if daemon.poll() is not None:
+            return False
+        info = subprocess.run([DOCKER, "-H", address, "info"], capture_output=True, check=False)
+        if info.returncode == 0:
+            return True
+        time.sleep(0.1)
+    return False
 
 
 @pytest.fixture(scope="session")
@@ -83,9 +97,53 @@ def docker_client(docker_host: str) -> tuple[Path, dict[str, str]]:
     return DOCKER, {"DOCKER_HOST": docker_host, "PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
 
 
+# --- engines ---
+
+
+@pytest.fixture
+def workspace() -> Iterator[Path]:
+    """A directory for unpacked images that every user can get to, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="wheelship-test-") as name:
+        path = Path(name)
+        path.chmod(0o755)
+        yield path
+        assert list(path.iterdir()) == [], "the engine left something behind"
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port of this machine that nothing listens on."""
+    with socket.socket() as trial:
+        trial.bind(("127.0.0.1", 0))
+        port: int = trial.getsockname()[1]
+        return port
+
+
+@pytest.fixture
+def embedded(workspace: Path) -> Embedded:
+    """The engine of our own; a machine that forbids namespaces cannot test it."""
+    python = Path(sys.executable)
+    reason = probe_namespaces(workspace, python)
+    if reason is not None:
+        missing(f"namespaces are forbidden here: {reason}")
+    return Embedded(workspace=workspace, python=python)
+
+
+@pytest.fixture(params=["embedded", "loader", "docker"])
+def engine(request: pytest.FixtureRequest, workspace: Path) -> Engine:
+    """Each engine in turn."""
+    if request.param == "docker":
+        client, environment = request.getfixturevalue("docker_client")
+        return Docker(client=Client(client, environment))
+    if request.param == "loader":
+        return Loader(workspace=workspace, python=Path(sys.executable))
+    engine: Engine = request.getfixturevalue("embedded")
+    return engine
+
+
 # --- images ---
 
-SERVICE = '''
+SERVICE = """
 import argparse, http.server, json, os, signal, sys, threading, time
 
 parser = argparse.ArgumentParser()
@@ -144,7 +202,7 @@ def main():
     signal.signal(signal.SIGTERM, end)
     print(f"listening as {os.getuid()}:{os.getgid()} on {options.port}", flush=True)
     server.serve_forever()
-'''
+"""
 
 PROBE = """
 import http.client, sys
@@ -154,7 +212,7 @@ sys.exit(0 if connection.getresponse().status == 200 else 1)
 """
 
 Entries = dict[str, "bytes | Path | str | tuple[int, int]"]
-"""What a layer holds: bytes or a file to copy, ``-> target`` links, or a directory's mode and owner."""
+"""What a layer holds: bytes, a file to copy, a ``-> target``, or a directory's mode and owner."""
 
 
 def tar_of(entries: Entries) -> bytes:
@@ -242,7 +300,10 @@ ImageMaker = Callable[..., ImageFiles]
 
 @pytest.fixture(scope="session")
 def make_image(python_layer: LayerFile, tmp_path_factory: pytest.TempPathFactory) -> ImageMaker:
-    """Make an image of the demo service; keyword arguments replace fields of its configuration."""
+    """Make an image of the demo service.
+
+    ``extra`` adds files; the other keyword arguments replace fields of the configuration.
+    """
     site = f"opt/venv/lib/python{version()}/site-packages"
     files: Entries = {
         "opt/venv/pyvenv.cfg": f"home = /usr/bin\nversion = {version()}\n".encode(),
@@ -293,7 +354,6 @@ def image_of(config: ImageConfig, layers: tuple[LayerFile, ...]) -> ImageFiles:
     def write(out: BinaryIO) -> None:
         names = [f"{layer.diff_id.hex}.tar.gz" for layer in layers]
         row = {"Config": f"{digest.hex}.json", "RepoTags": [reference], "Layers": names}
-        # Docker reads the archive to its end only when it is well-formed, so a stream is enough.
         with tarfile.open(fileobj=out, mode="w|") as archive:
             for name, data in (
                 (f"{digest.hex}.json", document),

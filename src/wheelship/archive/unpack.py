@@ -319,5 +319,5 @@ def _blamed_on(path: str, root: Path) -> Iterator[None]:
         raise UnpackFailed(
             f"cannot write {path!r}: {error.strerror}",
             where=str(root),
-            hint="free some space or choose another directory with TMPDIR",
+            hint="free some space, or choose another store: --store DIR",
         ) from error

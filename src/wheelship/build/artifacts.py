@@ -33,7 +33,7 @@ class LockedFileMissing(InputError):
 class StoredArtifacts:
     """The files of one build; each is fetched once, several at a time.
 
-    ``locate`` gives the addresses of a Debian package, to be tried in their order; ``fetcher``
+    ``find_links`` gives the local directories of wheels; ``locate`` gives the addresses of a Debian package, to be tried in their order; ``fetcher``
     is called when the first file has to come from elsewhere.
     """
 
@@ -41,7 +41,7 @@ class StoredArtifacts:
         self,
         store: Store,
         *,
-        find_links: tuple[Path, ...],
+        find_links: Callable[[], tuple[Path, ...]],
         locate: Callable[[LockedPackage], tuple[str, ...]],
         fetcher: Callable[[], Fetcher],
         emit: Emit,
@@ -88,11 +88,11 @@ class StoredArtifacts:
 
     def _get(self, file: LockedFile) -> Path:
         stored = self._store.download(file.sha256)
-        if stored.is_file() and stored.stat().st_size == file.size_bytes:
+        if _is_there(stored, file):
             return stored
         if isinstance(file, LockedWheel):
             for path in self._local(file):
-                if path.is_file() and path.stat().st_size == file.size_bytes:
+                if _is_there(path, file):
                     return path
             urls: tuple[str, ...] = (file.url,) if file.url else ()
         else:
@@ -132,5 +132,10 @@ class StoredArtifacts:
     def _local(self, wheel: LockedWheel) -> Iterable[Path]:
         if wheel.path is not None:
             yield wheel.path
-        for directory in self._find_links:
+        for directory in self._find_links():
             yield directory / wheel.filename
+
+
+def _is_there(path: Path, file: LockedFile) -> bool:
+    """Tell whether the file has the locked size; its reader checks the hash."""
+    return path.is_file() and file.size_bytes in (0, path.stat().st_size)

@@ -3,36 +3,52 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from wheelship.build.lockfile import LOCK_NAME, find_debian, read_lock, write_lock
 from wheelship.debian.distribution import distribution, release_with_python
-from wheelship.debian.fetch import Fetch
 from wheelship.debian.lock import DebianLock, LockedPackage
 from wheelship.debian.mirror import Mirrors, choose_mirrors, package_urls
 from wheelship.errors import InputError
 from wheelship.events import Emit
+from wheelship.lock.consistency import check_selection
+from wheelship.lock.document import lock_path
+from wheelship.lock.errors import LockOutOfDate
+from wheelship.lock.inputs import lock_inputs
+from wheelship.lock.model import LockChange, LockedWheel
+from wheelship.lock.selection import Selection, load_selection, selection_key
+from wheelship.lock.target import Target
 from wheelship.oci.platform import Platform
 from wheelship.plan.make import Inputs, plan_image
 from wheelship.plan.model import ImagePlan
 from wheelship.request.model import Accelerator, Request, Variant
 from wheelship.request.sources import snapshot
 from wheelship.store.store import Store
+from wheelship.variant.accelerator import accelerator_row
 from wheelship.wheel.install import Environment
 from wheelship.wheel.script import console_script
 
+if TYPE_CHECKING:
+    from wheelship.fetch.fetcher import Fetcher
+    from wheelship.lock.machine import MachineSources
+    from wheelship.lock.resolve import Upgrade
+
 __all__ = [
     "LockMode",
-    "LockOutOfDate",
     "NotSupportedYet",
     "Prepared",
     "Surroundings",
     "UnknownVariant",
     "choose_variants",
+    "debian_lock",
+    "index_urls",
+    "lock_wheels",
     "mirrors_of",
     "package_locations",
     "prepare",
@@ -40,6 +56,9 @@ __all__ = [
 
 LockMode: TypeAlias = Literal["update", "locked", "frozen"]
 """``update`` re-locks what changed, ``locked`` fails instead, ``frozen`` does not look."""
+
+
+_LOCK = "run `wheelship lock` and commit what it writes"
 
 
 class UnknownVariant(InputError):
@@ -54,18 +73,14 @@ class NotSupportedYet(InputError):
     code = "not-supported-yet"
 
 
-class LockOutOfDate(InputError):
-    """The lock does not fit the request, and the caller forbade to change it."""
-
-    code = "lock-out-of-date"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """The ambient things preparation needs; ``fetch`` is made when the network is first needed.
+    """The ambient things preparation needs; the functions are called when something is missing.
 
     Attributes:
-        environ: the environment that uv gets, and that names indexes.
+        environ: the environment that uv gets.
+        fetcher: makes the door to the network.
+        machine: reads what pip's and uv's settings say about where packages come from.
         apt: directory of apt's configuration, or None where there is none.
         now: the time, for the validity of release files.
         created: the time that the image shall carry (RFC 3339).
@@ -74,7 +89,8 @@ class Surroundings:
     store: Store
     emit: Emit
     environ: Mapping[str, str]
-    fetch: Callable[[], Fetch]
+    fetcher: Callable[[], Fetcher]
+    machine: Callable[[], MachineSources]
     apt: Path | None
     now: datetime
     created: str
@@ -91,8 +107,6 @@ class Prepared:
     plan: ImagePlan
     variant: Variant
     debian: DebianLock
-    find_links: tuple[Path, ...]
-    indexes: tuple[str, ...]
     lock: str
 
 
@@ -122,6 +136,13 @@ def package_locations(
         return package_urls(package, prepared.debian, mirrors_of(prepared.variant, around))
 
     return locate
+
+
+def index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
+    """Return all addresses of indexes as configured: some may carry credentials."""
+    sources, machine = variant.sources, around.machine()
+    named = (sources.index, *sources.extra_indexes, sources.torch_index, machine.index)
+    return tuple(one for one in (*named, *machine.extra_indexes) if one)
 
 
 def mirrors_of(variant: Variant, around: Surroundings) -> Mirrors:
@@ -156,11 +177,9 @@ def debian_lock(
     if found is not None and not upgrade:
         return found, False
     if mode != "update":
+        extra = f" with {', '.join(sorted(wanted))}" if wanted else ""
         raise LockOutOfDate(
-            f"holds no base of {release} for {platform}"
-            + (f" with {', '.join(sorted(wanted))}" if wanted else ""),
-            where=str(path),
-            hint="run `wheelship lock` and commit what it writes",
+            str(path), [f"it holds no base of {release} for {platform}{extra}"], hint=_LOCK
         )
     from wheelship.debian.resolve import resolve
 
@@ -174,7 +193,7 @@ def debian_lock(
         platform.architecture,
         wanted,
         mirrors_of(variant, around),
-        around.fetch(),
+        around.fetcher().fetch_bytes,
         around.now,
         around.emit,
         keep=None if upgrade or not same else same[0],
@@ -187,6 +206,132 @@ def debian_lock(
     ]
     write_lock(path, [*kept, made])
     return made, True
+
+
+def prepare(
+    request: Request,
+    variant: Variant,
+    platform: Platform,
+    around: Surroundings,
+    *,
+    mode: LockMode,
+    native: Platform,
+    note: Callable[[str], None],
+) -> Prepared:
+    """Return the plan of ``variant`` on ``platform``, from locks that are current.
+
+    ``note`` is called with the name of each phase when it ends.
+
+    Raises:
+        NotSupportedYet, LockOutOfDate, MissingLock: nothing can be built from this.
+        WheelshipError: what resolving, reading locks and reading sources raise.
+    """
+    check_supported(variant, platform, native)
+    row = accelerator_row(variant.accelerator, variant.accelerator_version)
+    target = Target(python=variant.python, platform=platform)
+    wheels, wheels_written = _locked_wheels(request, variant, target, around, mode=mode)
+    check_selection(wheels, row, target)
+    debian, debian_written = debian_lock(request, variant, platform, around, mode=mode)
+    note("lock")
+    interpreter = Environment(python=variant.python).interpreter
+    sources = snapshot(request.project, variant, partial(console_script, interpreter))
+    note("sources")
+    plan = plan_image(
+        Inputs(
+            name=request.image_name,
+            project=request.project,
+            variant=variant,
+            platform=platform,
+            wheels=wheels,
+            debian=debian,
+            snapshot=sources,
+            environment=dict(row.environment),
+            created=around.created,
+        )
+    )
+    written = [
+        name
+        for name, done in (
+            (lock_path(request.project.root, variant.name).name, wheels_written),
+            (LOCK_NAME, debian_written),
+        )
+        if done
+    ]
+    kept = "not looked at" if mode == "frozen" else "unchanged"
+    note("plan")
+    return Prepared(
+        plan=plan,
+        variant=variant,
+        debian=debian,
+        lock=f"wrote {' and '.join(written)}" if written else kept,
+    )
+
+
+def _locked_wheels(
+    request: Request, variant: Variant, target: Target, around: Surroundings, *, mode: LockMode
+) -> tuple[tuple[LockedWheel, ...], bool]:
+    """Return the wheels for ``target``, and whether the lock was written for it."""
+    path = lock_path(request.project.root, variant.name)
+    current = None if mode == "frozen" else str(lock_inputs(request.project, variant).digest)
+    selection = _selection(path, target, around.store)
+    if selection is not None and current in (None, selection.request):
+        return selection.wheels, False
+    if mode != "update":
+        from wheelship.lock.read import read_lock as read_wheels
+
+        read_wheels(path).require_current(lock_inputs(request.project, variant))
+    lock_wheels(request, variant, around)
+    selection = _selection(path, target, around.store)
+    assert selection is not None  # noqa: S101 - the lock was just written for this target
+    return selection.wheels, True
+
+
+def _selection(path: Path, target: Target, store: Store) -> Selection | None:
+    """Return what the lock gives for ``target``; None without a lock, or one for other targets."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    key = selection_key(data, path, target)
+    _, document = store.marked(key)
+    if isinstance(document, str) and (kept := load_selection(document.encode())) is not None:
+        return kept
+    from wheelship.lock.errors import LockLacksPlatform
+    from wheelship.lock.read import parse_lock
+
+    lock = parse_lock(data, path)
+    try:
+        selection = Selection(request=lock.request, wheels=lock.select(target))
+    except LockLacksPlatform:
+        return None
+    store.mark(key, selection.to_bytes().decode())
+    return selection
+
+
+def lock_wheels(
+    request: Request, variant: Variant, around: Surroundings, upgrade: Upgrade | None = None
+) -> LockChange:
+    """Resolve ``variant`` with uv, write its lock and return what changed.
+
+    Raises:
+        WheelshipError: see :func:`wheelship.lock.locking.lock_variant`.
+    """
+    from uv import find_uv_bin
+
+    from wheelship.lock.locking import LockContext, lock_variant
+    from wheelship.lock.resolve import Upgrade
+    from wheelship.lock.uv import clean_environment
+
+    context = LockContext(
+        uv=Path(find_uv_bin()),
+        python=Path(sys.executable),
+        environment=clean_environment(around.environ),
+        machine=around.machine(),
+        size_of=lambda url: around.fetcher().size(url),
+        emit=around.emit,
+        offline=around.offline,
+    )
+    return lock_variant(request.project, variant, context, upgrade or Upgrade())
 
 
 def _needed(request: Request) -> set[tuple[str, str, tuple[str, ...]]]:

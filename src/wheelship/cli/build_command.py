@@ -14,6 +14,7 @@ import click
 
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
+from wheelship.events import Warned
 from wheelship.oci.platform import Platform
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ def _build(
 
     phases = _Phases()
     request = read_request(root, native=native_platform())
+    for note in request.notes:
+        view.emit(Warned("decided-for-you", note))
     chosen = choose_variants(request, call.variants, every=call.every)
     phases.end("request")
     store = Store(settings.store_root)
@@ -192,16 +195,18 @@ def _one(
     from wheelship.build.artifacts import StoredArtifacts
     from wheelship.build.context import BuildContext
     from wheelship.build.execute import build_image
-    from wheelship.build.prepare import package_locations
+    from wheelship.build.prepare import index_urls, package_locations
     from wheelship.build.sink import deliver, parse_output
     from wheelship.cli.services import jobs, make_fetcher, native_platform
     from wheelship.report.build import BuildReport
 
     artifacts = StoredArtifacts(
         around.store,
-        find_links=prepared.find_links,
+        find_links=lambda: prepared.variant.sources.find_links + around.machine().find_links,
         locate=package_locations(prepared, around),
-        fetcher=lambda: make_fetcher(settings, offline=call.offline, urls=prepared.indexes),
+        fetcher=lambda: make_fetcher(
+            settings, offline=call.offline, urls=index_urls(prepared.variant, around)
+        ),
         emit=around.emit,
     )
     try:

@@ -114,7 +114,7 @@ def _find(image: str, variant: str | None, project: Path | None) -> _Place:
     if (path_given / "index.json").is_file():
         return _Place(layout=path_given, tag=variant, project=project)
     if any((path_given / name).is_file() for name in ("pyproject.toml", "wheelship.toml")):
-        layout = path_given / "dist" / _request(path_given).project.name
+        layout = path_given / "dist" / _request(path_given).image_name
         return _Place(layout=layout, tag=variant, project=project or path_given)
     raise NoImage(
         "is neither a project nor an OCI layout",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from wheelship.build.prepare import Surroundings
     from wheelship.events import Emit
     from wheelship.fetch.fetcher import Fetcher
+    from wheelship.lock.machine import MachineSources
     from wheelship.store.store import Store
 
 __all__ = ["InvalidEpoch", "jobs", "make_fetcher", "native_platform", "surroundings"]
@@ -54,12 +55,21 @@ def surroundings(
         store=store,
         emit=emit,
         environ=settings.environ,
-        fetch=lambda: make_fetcher(settings, offline=offline).fetch_bytes,
+        fetcher=lambda: make_fetcher(settings, offline=offline),
+        machine=lambda: _machine(settings),
         apt=_APT if _APT.is_dir() else None,
         now=datetime.now(UTC),
         created=_created(settings),
         offline=offline,
     )
+
+
+def _machine(settings: Settings) -> MachineSources:
+    from wheelship.lock.machine import machine_sources, pip_config_files
+
+    files = pip_config_files(settings.environ, Path.home())
+    texts = [path.read_text("utf-8", "replace") for path in files if path.is_file()]
+    return machine_sources(settings.environ, texts, directory=Path.cwd())
 
 
 def _created(settings: Settings) -> str:

@@ -28,11 +28,11 @@ _END_SECONDS = 30
 
 
 class Refused(Exception):
-    """The sandbox could not take a step; ``what`` names it, ``code`` is its errno."""
+    """The sandbox could not take a step; ``image`` says that the image is to blame for it."""
 
-    def __init__(self, what: str, code: int, text: str) -> None:
-        super().__init__(f"{what}: {text}")
-        self.what, self.code = what, code
+    def __init__(self, text: str, code: int, *, image: bool) -> None:
+        super().__init__(text)
+        self.code, self.image = code, image
 
 
 class Supervisor:
@@ -133,11 +133,8 @@ class Supervisor:
         except OSError as error:
             if error.errno != errno.EMSGSIZE:
                 raise
-            raise Refused(
-                "pass on the command and its environment",
-                error.errno,
-                f"more than {PACKET_BYTES} bytes",
-            ) from error
+            what = f"pass on a command and environment of more than {PACKET_BYTES} bytes"
+            raise Refused(what, error.errno, image=True) from error
         if reply is None:
             self._trace.seek(0)
             said = self._trace.read().decode(errors="replace").strip().splitlines()
@@ -145,5 +142,5 @@ class Supervisor:
                 "the sandbox program ended unexpectedly" + (f": {said[-1]}" if said else "")
             )
         if problem := reply.get("error"):
-            raise Refused(problem["what"], problem["errno"], problem["text"])
+            raise Refused(problem["text"], problem["errno"], image=problem["image"])
         return reply, received

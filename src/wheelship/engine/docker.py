@@ -28,6 +28,7 @@ _ASK_SECONDS = 30
 _START_SECONDS = 120
 _CONNECT_SECONDS = 1
 _KILLED = 137
+_FROM_DAEMON = "Error response from daemon: "
 _NOT_EXECUTABLE = (126, 127)
 _LOCAL = ("unix://", "npipe://", "fd://")
 _OFFLINE_BRIDGE = "Docker's bridge network reaches whatever this machine reaches"
@@ -55,8 +56,7 @@ class Client:
                 hint="see whether the daemon is well: docker info",
             ) from error
         if done.returncode != 0:
-            said = done.stderr.decode(errors="replace").strip() or f"status {done.returncode}"
-            raise DockerFailed(f"`docker {arguments[0]}` failed: {said.splitlines()[-1]}")
+            raise DockerFailed(f"`docker {arguments[0]}` failed: {_reason(done)}")
         return done.stdout.decode(errors="replace").rstrip("\n")
 
     def run(self, *arguments: str, seconds: float) -> subprocess.CompletedProcess[bytes]:
@@ -272,7 +272,7 @@ class DockerService:
             return Executed(None, error.stdout or b"", error.stderr or b"")
         said = done.stdout + done.stderr
         if (done.returncode in _NOT_EXECUTABLE and b"OCI runtime exec failed" in said) or (
-            said.startswith(b"Error response from daemon")
+            said.startswith(_FROM_DAEMON.encode())
         ):
             reason = said.decode(errors="replace").strip().rpartition(": ")[2]
             raise StartFailed(f"cannot execute {argv[0]}: {reason}")
@@ -297,6 +297,13 @@ class DockerService:
 
     def _inspect(self, template: str) -> str:
         return self._client.call("inspect", "--format", template, self._container)
+
+
+def _reason(done: subprocess.CompletedProcess[bytes]) -> str:
+    """Return the line that says why; the client likes to add one that does not."""
+    lines = done.stderr.decode(errors="replace").strip().splitlines()
+    said = [line for line in lines if _FROM_DAEMON in line] or lines[-1:]
+    return said[0].partition(_FROM_DAEMON)[2] or said[0] if said else f"status {done.returncode}"
 
 
 class _Counted(io.RawIOBase):

@@ -134,7 +134,7 @@ def _order(program: Program, root: Path, names: Namespaces) -> Order:
 
 
 def _explained(error: Refused, image: ImageFiles) -> Exception:
-    if error.what.startswith(("execute", "enter the directory")):
+    if error.image:
         return StartFailed(f"cannot {error}", where=image.reference)
     return NamespacesForbidden(f"cannot {error}", hint=remedy() or "use --engine docker")
 

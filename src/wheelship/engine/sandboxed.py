@@ -33,7 +33,7 @@ class Scratch:
             raise WorkspaceNotExecutable(
                 "programs cannot be executed there: it is mounted noexec",
                 where=str(workspace),
-                hint="choose another directory: TMPDIR=/var/tmp wheelship …",
+                hint="choose another store: --store DIR",
             )
         self.path = Path(tempfile.mkdtemp(prefix="wheelship-", dir=workspace))
         self.root = self.path / "root"

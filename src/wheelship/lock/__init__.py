@@ -3,6 +3,6 @@
 
 This package owns the lock file of a variant: how it is made, read, compared and selected from. It
 downloads no wheel. Reading a selection that was made before (:mod:`~wheelship.lock.selection`) and
-saying what a lock depends on (:mod:`~wheelship.lock.inputs`) import nothing heavy; ``packaging`` and
-uv are touched only when a lock is made or read anew.
+saying what a lock depends on (:mod:`~wheelship.lock.inputs`) import nothing heavy; ``packaging``
+and uv are touched only when a lock is made or read anew.
 """

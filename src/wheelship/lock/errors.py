@@ -47,7 +47,7 @@ class SdistOnly(Unresolvable):
 
 
 class NotAWheel(InputError):
-    """A requirement or a lock names something that is no wheel: a repository, a directory, source."""
+    """A requirement or a lock names no wheel but a repository, a directory or source."""
 
     code = "not-a-wheel"
 

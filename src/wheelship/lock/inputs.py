@@ -73,7 +73,8 @@ class LockInputs:
         required = {"python", "platforms", "accelerator", "builds", "version"}
         if not required <= values.keys() <= known:
             return None
-        inputs = cls(**{"requirements": (), **values})
+        complete: dict[str, Any] = {"requirements": (), **values}
+        inputs = cls(**complete)
         return inputs if inputs._is_well_typed() else None
 
     def _is_well_typed(self) -> bool:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What this machine's pip and uv were told about where packages come from.
 
-uv reads its own settings itself; of these only ``UV_FIND_LINKS`` is taken over, because wheels found
-there must fit the accelerator. uv ignores pip's settings, so these are translated here.
+uv reads its own settings itself; of these only ``UV_FIND_LINKS`` is taken over, because wheels
+found there must fit the accelerator. uv ignores pip's settings, so these are translated here.
 
 Indexes that pip was given *in addition* are merged by pip with its main index, version by version;
 uv takes a package from the first index that has it. For a remote one that is the safer reading of

@@ -10,12 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-from wheelship.errors import WheelshipError
 from wheelship.fetch.file import file_sha256
-from wheelship.fetch.url import file_path, without_credentials
-from wheelship.lock.errors import IndexUnreachable, MissingHash, NotAWheel, Unresolvable
+from wheelship.lock.answer import locked_wheels
+from wheelship.lock.errors import IndexUnreachable, Unresolvable
 from wheelship.lock.inputs import LockInputs
 from wheelship.lock.local import LocalWheel, find_local_wheels, misfit, write_index, write_page
 from wheelship.lock.machine import MachineSources
@@ -26,6 +24,7 @@ from wheelship.lock.target import Target
 from wheelship.lock.toml import string
 from wheelship.lock.uv import Uv
 from wheelship.request.model import Sources
+from wheelship.request.requirement import requirement_name
 from wheelship.variant.model import AcceleratorRow
 
 __all__ = ["Resolver", "Upgrade"]
@@ -35,7 +34,7 @@ _OUTPUT = "pylock.result.toml"
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """Which locked versions need not be kept: those of ``packages``, or of all."""
+    """Which locked versions need not be kept: those of ``packages``, or all."""
 
     everything: bool = False
     packages: frozenset[str] = frozenset()
@@ -79,6 +78,10 @@ class Resolver:
 
         ``pins`` are versions to prefer; they give way where a requirement needs another one.
 
+        uv sends only direct requirements to the index they are routed to. A member of one of the
+        accelerator's families that something else requires is therefore made direct, and all is
+        done again.
+
         Raises:
             Unresolvable, SdistOnly: the requirements cannot be met (with wheels).
             NotAWheel, MissingHash: an answer is no wheel with a hash.
@@ -87,7 +90,7 @@ class Resolver:
         local = find_local_wheels([*self.sources.find_links, *self.machine.find_links])
         wanted = parse_requirements(self.inputs.requirements, target)
         named = [*wanted, *parse_requirements(self.inputs.constraints, target)]
-        direct = {_normalised(one.name) for one in wanted}
+        direct = {requirement_name(one.name) for one in wanted}
         members: set[str] = set()
         with tempfile.TemporaryDirectory(prefix="wheelship-", dir=self.temporary) as place:
             while True:
@@ -99,21 +102,18 @@ class Resolver:
                     target=target,
                     replacement=self._replacement(),
                 )
-                run = _Run(Path(place), self, target, routes, members - direct, local)
+                run = _Run(Path(place), self, target, routes, members, local)
                 try:
                     packages = run.compile(pins, upgrade)
-                except Unresolvable as error:
-                    found, failure = set(_names(error.explanation)), error
+                    missed = self._members(one["name"] for one in packages) - direct - members
+                except (Unresolvable, IndexUnreachable) as error:
+                    missed = self._members(_words(error.message)) - direct - members
+                    if not missed or isinstance(error, IndexUnreachable):
+                        raise _explained(error, routes, self.machine) from error
                 else:
-                    found, failure = {package["name"] for package in packages}, None
-                # uv sends direct requirements only to the index they are routed to, so a member
-                # of a family that something else requires is made direct, and all is done again.
-                transitive = {one for one in found if self.row.family_of(one)} - direct - members
-                if not transitive:
-                    if failure is not None:
-                        raise _explained(failure, routes, self.machine)
-                    return tuple(self._wheels(packages, run.parents()))
-                members |= transitive
+                    if not missed:
+                        return locked_wheels(packages, run.parents(), self.size_of)
+                members |= missed
 
     def sha256_of(self, path: Path) -> str:
         """Return the hash of a local file; each is read once."""
@@ -121,53 +121,20 @@ class Resolver:
             self._hashes[path] = file_sha256(path)
         return self._hashes[path]
 
+    def _members(self, names: Iterable[str]) -> set[str]:
+        return {name for name in names if self.row.family_of(name)}
+
     def _replacement(self) -> str | None:
         place = self.sources.torch_index
         return Path(place).as_uri() if place and Path(place).is_absolute() else place
 
-    def _wheels(
-        self, packages: Iterable[Mapping[str, Any]], parents: Mapping[str, Sequence[str]]
-    ) -> Iterable[LockedWheel]:
-        for package in sorted(packages, key=lambda one: str(one["name"])):
-            name = package["name"]
-            required = sorted(child for child, by in parents.items() if name in by)
-            yield self._wheel(package, tuple(required))
-
-    def _wheel(self, package: Mapping[str, Any], requires: tuple[str, ...]) -> LockedWheel:
-        """Return the one wheel that uv chose; of several, the first is that of the first place."""
-        name = str(package["name"])
-        file = next(iter(package.get("wheels", ())), package.get("archive"))
-        place = str(file.get("url") or file.get("path")) if file else ""
-        filename = unquote(urlsplit(place).path.rpartition("/")[2])
-        if file is None or not filename.endswith(".whl"):
-            raise NotAWheel(
-                f"{name} is no wheel but {_kind(package)}, and building is not supported yet",
-                hint="name a released version, or a wheel: "
-                f'"{name} @ https://example.org/{name}.whl"',
-            )
-        sha256 = file.get("hashes", {}).get("sha256")
-        if sha256 is None:
-            raise MissingHash(f"{name}: the index tells no SHA-256 of {filename}", where=place)
-        path = file_path(place) if "://" in place else Path(place)
-        url = None if path is not None else without_credentials(place)
-        return LockedWheel(
-            name=name,
-            version=str(package.get("version", "")),
-            filename=filename,
-            sha256=sha256,
-            size_bytes=path.stat().st_size if path else self._size(file, place),
-            url=url,
-            path=path,
-            requires=requires,
-        )
-
-    def _size(self, file: Mapping[str, Any], url: str) -> int:
-        return int(file.get("size") or self.size_of(url) or 0)
-
 
 @dataclass(slots=True)
 class _Run:
-    """One resolution by uv with certain routes, in ``directory``."""
+    """One resolution by uv with certain routes, in ``directory``.
+
+    ``members`` are required in addition; ``local`` are all local wheels.
+    """
 
     directory: Path
     resolver: Resolver
@@ -225,50 +192,41 @@ class _Run:
 
 def _preferences(pins: Mapping[str, str], upgrade: Upgrade) -> str:
     """Return a lock that holds nothing but versions: uv prefers those of the file it replaces."""
-    lines = ['lock-version = "1.0"', 'created-by = "wheelship"', f"packages = {'[]'}"]
     kept = {name: version for name, version in sorted(pins.items()) if upgrade.keeps(name)}
-    if kept:
-        lines.pop()
+    lines = ['lock-version = "1.0"', 'created-by = "wheelship"']
+    lines += [] if kept else ["packages = []"]
     for name, version in kept.items():
         lines += ["[[packages]]", f"name = {string(name)}", f"version = {string(version)}"]
     return "\n".join(lines) + "\n"
 
 
 def _explained(
-    error: Unresolvable, routes: Iterable[Route], machine: MachineSources
-) -> WheelshipError:
-    """Return ``error`` with what only we know: which wheels and indexes were left aside, and why."""
+    error: Unresolvable | IndexUnreachable, routes: Sequence[Route], machine: MachineSources
+) -> Unresolvable | IndexUnreachable:
+    """Return ``error`` with what only we know: which wheels and indexes were left aside."""
     notes: list[str] = []
+    hint = error.hint
     for route in routes:
-        if not re.search(rf"\b{re.escape(route.package)}\b", error.explanation):
-            continue
-        if route.kind == "local":
+        if route.kind == "local" and route.package in _words(error.message):
             names = ", ".join(wheel.path.name for wheel in route.wheels)
             notes.append(f"{route.package} was looked for among local wheels only: {names}")
-        else:
+        elif route.package in _words(error.message) or str(route.index) in error.message:
             notes.append(f"{route.package} was looked for in {route.index} only")
             notes += [f"not used: {one}" for one in route.unused]
+            hint = (
+                f"name a directory with a wheel of {route.package} that fits, or another index:\n"
+                'find-links = ["wheels"]\ntorch-index = "https://example.org/whl"'
+            )
     if machine.ignored_indexes:
         notes.append(f"pip's local indexes are not used: {', '.join(machine.ignored_indexes)}")
-    if notes:
-        note = "".join(f"\n  {note}" for note in notes)
-        return type(error)(
-            f"{error.message}\nnote:{note}", explanation=error.explanation, hint=error.hint
-        )
-    return error
+    note = "\nnote:" + "".join(f"\n  {note}" for note in notes) if notes else ""
+    if isinstance(error, IndexUnreachable):
+        return IndexUnreachable(error.message + note, hint=hint)
+    kind = type(error)
+    return kind(error.message + note, explanation=error.explanation, hint=error.hint or hint)
 
 
-def _kind(package: Mapping[str, Any]) -> str:
-    if "vcs" in package:
-        return f"a repository ({package['vcs'].get('url') or package['vcs'].get('path')})"
-    if "directory" in package:
-        return f"a directory ({package['directory'].get('path')})"
-    return "source"
-
-
-def _names(text: str) -> list[str]:
-    return [_normalised(one) for one in re.findall(r"[A-Za-z][\w.-]*\w|[A-Za-z]", text)]
-
-
-def _normalised(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+def _words(text: str) -> set[str]:
+    """Return what could be package names in ``text``, normalised."""
+    words = re.findall(r"[A-Za-z][\w.-]*\w|[A-Za-z]", text)
+    return {re.sub(r"[-_.]+", "-", word).lower() for word in words}

@@ -2,16 +2,16 @@
 """Where each package of the accelerator's families is to come from.
 
 In this order: a fitting local wheel; the address the user put in the place of the accelerator's
-index; the public index, when exactly one version is asked for and its build there is known to fit;
-the accelerator's own index. A package that is routed is looked for there and nowhere else, so that a
-missing build is an error and never another accelerator's build.
+index; the public index, when exactly one version is asked for and its build there is known to
+fit; the accelerator's own index. A package that is routed is looked for there and nowhere else, so
+that a missing build is an error and never another accelerator's build.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from wheelship.lock.local import LocalWheel, misfit
 from wheelship.lock.target import Target
@@ -44,7 +44,7 @@ def parse_requirements(texts: Iterable[str], target: Target) -> list[Requirement
     """Return the requirements that apply to ``target``; the texts were validated before."""
     from packaging.requirements import Requirement
 
-    environment = {**target.environment(), "extra": ""}
+    environment = cast("dict[str, str]", {**target.environment(), "extra": ""})
     parsed = [Requirement(text) for text in texts]
     return [one for one in parsed if one.marker is None or one.marker.evaluate(environment)]
 

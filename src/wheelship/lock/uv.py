@@ -172,7 +172,7 @@ def _failure(stderr: str, status: int, target: Target) -> Exception:
 def _explanation(stderr: str) -> str:
     """Return what uv says about the failure: no progress, no warnings, no credentials."""
     lines = _USERINFO.sub("://", stderr).splitlines()
-    start = next((n for n, line in enumerate(lines) if line.startswith(("error", "×", "  ×"))), 0)
+    start = next((n for n, line in enumerate(lines) if line.startswith("error")), 0)
     kept = [line.rstrip() for line in lines[start:] if not line.startswith("warning:")]
     return "\n".join(f"  {line}" for line in "\n".join(kept).strip().splitlines())
 

@@ -44,8 +44,12 @@ _PATH = "{prefix}/bin:/usr/local/bin:/usr/bin:/bin"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What a plan is made of; ``environment`` are the variables of the accelerator's data."""
+    """What a plan is made of.
 
+    ``name`` is the image's; ``environment`` are the variables of the accelerator's data.
+    """
+
+    name: str
     project: Project
     variant: Variant
     platform: Platform
@@ -67,7 +71,7 @@ def plan_image(inputs: Inputs) -> ImagePlan:
         layers += _bytecode(inputs, layering)
     layers += [_application(inputs), _configuration(inputs)]
     return ImagePlan(
-        name=inputs.project.name,
+        name=inputs.name,
         variant=variant.name,
         platform=inputs.platform,
         layers=tuple(layers),

@@ -31,6 +31,7 @@ from threading import Lock
 from typing import Any, BinaryIO
 
 from wheelship.archive.layer import IndexRow, LayerBytes
+from wheelship.errors import MachineError
 from wheelship.oci.digest import Digest
 from wheelship.store.errors import DamagedStore, disk_errors
 
@@ -99,7 +100,7 @@ class Store:
                     os.utime(path)  # what was used last is pruned last
                 return record
             if status.st_size == record.size_bytes and file_digest(blob) == record.digest:
-                with suppress(OSError):  # a store that cannot be written to still serves
+                with suppress(MachineError):  # a store that cannot be written to still serves
                     self._write(path, _document(record, _stamp(status)))
                 return record
         except OSError:  # gone, or the disk cannot read it
@@ -240,10 +241,11 @@ class Store:
                     os.close(lock)
 
     def _write(self, path: Path, data: bytes) -> None:
-        descriptor, name = tempfile.mkstemp(dir=self._own_session())
-        with os.fdopen(descriptor, "wb") as stream:
+        with self.work_file() as (stream, work):
             stream.write(data)
-        Path(name).replace(path)
+            stream.flush()
+            work.chmod(0o644)
+            work.replace(path)
 
 
 def file_digest(path: Path) -> Digest:

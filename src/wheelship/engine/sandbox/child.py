@@ -2,7 +2,7 @@
 """What a forked child does until it executes a program of the image.
 
 Through ``link`` it asks its parent for id maps (``m``), asks for leave to execute (``g``), or says
-which step failed (``step:errno``). A link closed without a word means that the program runs.
+which step failed (``errno:blame:step``). A link closed without a word means that the program runs.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def become(program: Callable[[socket.socket], NoReturn], link: socket.socket) ->
     except BaseException as error:  # noqa: BLE001 - a silent end would pass for a program that runs
         failed = error if isinstance(error, Failed) else Failed(f"go on after {error!r}", None)
         with suppress(OSError):
-            link.send(f"{failed.what}:{failed.code}".encode())
+            link.send(f"{failed.code}:{'image' if failed.image else ''}:{failed.what}".encode())
     os._exit(NOT_STARTED)
 
 
@@ -109,7 +109,7 @@ def _execute(
     os.umask(0o022)
     for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and that is inherited
         signal.signal(number, signal.SIG_DFL)
-    with step(f"enter the directory {order['workdir']}"):
+    with step(f"enter the directory {order['workdir']}", image=True):
         os.chdir(order["workdir"])
     with step("open /dev/null"):
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
@@ -123,7 +123,7 @@ def _execute(
             continue
         except OSError as error:
             found = error.errno or errno.EIO
-    raise Failed(f"execute {argv[0]}", found)
+    raise Failed(f"execute {argv[0]}", found, image=True)
 
 
 def _candidates(program: str, env: dict[str, str]) -> list[str]:

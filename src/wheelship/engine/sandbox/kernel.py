@@ -65,16 +65,16 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Failed(Exception):
-    """A step did not work; ``code`` is its errno."""
+    """A step did not work; ``code`` is its errno, ``image`` says that the image is to blame."""
 
-    def __init__(self, what: str, code: int | None) -> None:
+    def __init__(self, what: str, code: int | None, *, image: bool = False) -> None:
         super().__init__(what)
-        self.what, self.code = what, code or errno.EIO
+        self.what, self.code, self.image = what, code or errno.EIO, image
 
 
 @contextmanager
-def step(what: str) -> Iterator[None]:
-    """Blame an OSError on a step of the way.
+def step(what: str, *, image: bool = False) -> Iterator[None]:
+    """Blame an OSError on a step of the way, which ``image`` may have made impossible.
 
     Raises:
         Failed: instead of the OSError.
@@ -82,7 +82,7 @@ def step(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Failed(what, error.errno or errno.ETIMEDOUT) from error
+        raise Failed(what, error.errno or errno.ETIMEDOUT, image=image) from error
 
 
 def unshare_everything() -> None:

@@ -42,12 +42,12 @@ def enter_root(order: Order) -> None:
         kept = kernel.locked_flags(root)
     mount("none", "/", "", kernel.PRIVATE | kernel.RECURSIVE)
     mount(root, root, "", BIND)
-    with step("enter the root file system"):
+    with step("enter the root file system", image=True):
         os.chdir(root)
         for name in ("proc", "sys", "dev"):
             _make_directory(Path(name), order)
             if Path(name).is_symlink():  # the old root is still within reach of a link
-                raise kernel.Failed(f"mount /{name}, which is a link in the image", errno.ELOOP)
+                raise kernel.Failed(f"mount over the link /{name}", errno.ELOOP, image=True)
     kernel.pivot_root()
     # The kernel lets a user namespace mount a new /proc or /sys only while it sees an old one that
     # nothing covers. A service can do without /sys, and on some machines must.
@@ -56,7 +56,7 @@ def enter_root(order: Order) -> None:
         mount("sysfs", "/sys", "sysfs", RDONLY | NOSUID | NODEV | NOEXEC)
     _fill_dev(devices)
     kernel.detach()
-    with step("prepare the root file system"):
+    with step("prepare the root file system", image=True):
         os.chdir("/")
         for path in (*_NEW_DIRECTORIES, order["workdir"], *order["writable"]):
             _make_directory(Path(path), order)

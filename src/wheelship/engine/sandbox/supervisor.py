@@ -175,8 +175,8 @@ def _start(order: Order, program: Callable[[socket.socket], NoReturn]) -> int:
             # /proc is the new one by now, and the service the first process in it.
             link.send(_write_maps("/proc/1", maps, set_groups=names["set_groups"]))
     if asked:
-        what, _, code = asked.decode().rpartition(":")
-        raise Failed(what, int(code))
+        code, blame, what = asked.decode().split(":", 2)
+        raise Failed(what, int(code), image=bool(blame))
     return child
 
 
@@ -220,4 +220,5 @@ def _children() -> list[int]:
 
 
 def _described(error: Failed) -> dict[str, Any]:
-    return {"error": {"what": error.what, "errno": error.code, "text": os.strerror(error.code)}}
+    text = f"{error.what}: {os.strerror(error.code)}"
+    return {"error": {"text": text, "errno": error.code, "image": error.image}}

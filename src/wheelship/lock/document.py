@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes ``pylock.<variant>.toml`` (PEP 751): the wheels of all targets in one document."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from wheelship.lock.errors import LockNotWritable
+from wheelship.lock.inputs import LockInputs
+from wheelship.lock.model import LockedWheel
+from wheelship.lock.target import Target
+from wheelship.lock.toml import array, inline_table, string, value
+
+__all__ = ["lock_path", "render_lock", "write_lock"]
+
+_HEADER = """\
+# Made by wheelship. To change it, change the project and run: wheelship lock
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One row of ``[[packages]]``: a version and the targets that have it."""
+
+    name: str
+    version: str
+    targets: tuple[Target, ...]
+    wheels: tuple[LockedWheel, ...]
+
+
+def lock_path(root: Path, variant: str) -> Path:
+    """Return where the lock of a variant is. PEP 751 allows no dot in the name."""
+    return root / f"pylock.{variant}.toml"
+
+
+def render_lock(
+    inputs: LockInputs, selections: Mapping[Target, Sequence[LockedWheel]], directory: Path
+) -> str:
+    """Return the document; local wheels are written relative to ``directory``, the lock's own."""
+    pythons = {target.python for target in selections}
+    environments = sorted(target.marker for target in selections)
+    lines = [
+        _HEADER,
+        'lock-version = "1.0"',
+        f"environments = {array(map(string, environments))}",
+        *(f"requires-python = {string(f'=={python}.*')}" for python in pythons),
+        'created-by = "wheelship"',
+    ]
+    for entry in _entries(selections):
+        lines += ["", "[[packages]]", *_package(entry, frozenset(selections), directory)]
+    if not any(selections.values()):
+        lines.append("packages = []")
+    lines += ["", "[tool.wheelship]", f"request = {string(str(inputs.digest))}"]
+    lines += ["", "[tool.wheelship.inputs]"]
+    lines += [f"{key} = {value(item)}" for key, item in inputs.to_table().items()]
+    return "\n".join(lines) + "\n"
+
+
+def write_lock(path: Path, text: str) -> bool:
+    """Write the lock and return True, or False when the file has this content already.
+
+    The file is replaced in one step, after its content has reached the disk.
+
+    Raises:
+        LockNotWritable: the disk is full, or the directory cannot be written to.
+    """
+    data = text.encode()
+    # Not named by a random token: what a killed process left is overwritten by the next one.
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        if path.is_file() and path.read_bytes() == data:
+            return False
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise LockNotWritable(f"cannot be written: {error.strerror}", where=str(path)) from error
+    return True
+
+
+def _entries(selections: Mapping[Target, Sequence[LockedWheel]]) -> list[_Entry]:
+    found: dict[tuple[str, str], list[tuple[Target, LockedWheel]]] = {}
+    for target in sorted(selections, key=lambda target: target.marker):
+        for wheel in selections[target]:
+            found.setdefault((wheel.name, wheel.version), []).append((target, wheel))
+    return [
+        _Entry(name, version, tuple(one for one, _ in pairs), tuple(one for _, one in pairs))
+        for (name, version), pairs in sorted(found.items())
+    ]
+
+
+def _package(entry: _Entry, targets: frozenset[Target], directory: Path) -> Iterable[str]:
+    yield f"name = {string(entry.name)}"
+    if entry.version:
+        yield f"version = {string(entry.version)}"
+    if set(entry.targets) != targets:
+        yield f"marker = {string(' or '.join(target.marker for target in entry.targets))}"
+    requires = sorted({name for wheel in entry.wheels for name in wheel.requires})
+    if requires:
+        tables = (inline_table({"name": string(name)}) for name in requires)
+        yield f"dependencies = {array(tables)}"
+    unique = {wheel.filename: wheel for wheel in entry.wheels}
+    yield f"wheels = {_lines(_wheel(unique[name], directory) for name in sorted(unique))}"
+
+
+def _wheel(wheel: LockedWheel, directory: Path) -> str:
+    key, place = "url", wheel.url or ""
+    if wheel.path is not None:
+        key, place = "path", _relative(wheel.path, directory)
+    fields = {key: string(place)}
+    if place.rpartition("/")[2] != wheel.filename:
+        fields = {"name": string(wheel.filename), **fields}
+    if wheel.size_bytes:
+        fields["size"] = str(wheel.size_bytes)
+    fields["hashes"] = inline_table({"sha256": string(wheel.sha256)})
+    return inline_table(fields)
+
+
+def _lines(items: Iterable[str]) -> str:
+    return "[\n" + "".join(f"    {item},\n" for item in items) + "]"
+
+
+def _relative(path: Path, directory: Path) -> str:
+    """Return ``path`` as the lock names it: relative, with forward slashes."""
+    try:
+        return Path(os.path.relpath(path, directory)).as_posix()
+    except ValueError:  # another drive of Windows
+        return path.as_posix()

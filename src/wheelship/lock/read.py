@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a lock, perhaps edited by hand, and chooses one wheel per package for a target."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from wheelship.fetch.url import display_url, file_path, without_credentials
+from wheelship.lock.errors import (
+    InvalidLock,
+    LockLacksPlatform,
+    LockOutOfDate,
+    MissingHash,
+    MissingLock,
+    NotAWheel,
+    NoWheelForPlatform,
+)
+from wheelship.lock.inputs import LockInputs
+from wheelship.lock.model import LockedWheel
+from wheelship.lock.target import Target
+
+if TYPE_CHECKING:
+    from packaging.pylock import Package, PackageWheel, Pylock
+
+__all__ = ["Lock", "read_lock"]
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_AGAIN = "lock again: wheelship lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A well-formed lock: every wheel has a SHA-256 and agrees with its package.
+
+    Attributes:
+        path: of the file.
+        pylock: the document.
+        request: digest of the inputs it was made from; empty where wheelship did not make it.
+        inputs: these inputs, if they are written in a form this version knows.
+    """
+
+    path: Path
+    pylock: Pylock
+    request: str
+    inputs: LockInputs | None
+
+    def select(self, target: Target) -> tuple[LockedWheel, ...]:
+        """Return the wheels for ``target``, by name; exactly one per package that applies.
+
+        Raises:
+            LockLacksPlatform: the lock was not made for it.
+            NoWheelForPlatform: a package has no wheel that fits.
+            NotAWheel: a package is to be built.
+            InvalidLock: it names two versions of a package at once.
+        """
+        from packaging.pylock import PackageWheel, PylockSelectError
+
+        self._check_covers(target)
+        wheels: list[LockedWheel] = []
+        try:
+            chosen = list(self.pylock.select(environment=target.environment(), tags=target.tags()))
+        except PylockSelectError as error:
+            if str(error).startswith("No wheel found"):
+                raise self._no_wheel(str(error), target) from error
+            raise InvalidLock(str(error), where=str(self.path), hint=_AGAIN) from error
+        for package, file in chosen:
+            if not isinstance(file, PackageWheel):
+                if package.wheels:
+                    raise self._no_wheel(f"of {package.name} {package.version}", target)
+                raise NotAWheel(
+                    f"{package.name} is not locked as a wheel, and building is not supported yet",
+                    where=str(self.path),
+                    hint=_AGAIN,
+                )
+            wheels.append(self._wheel(package, file))
+        return tuple(sorted(wheels, key=lambda wheel: wheel.name))
+
+    def versions(self) -> list[tuple[str, str]]:
+        """Return name and version of every package, for comparisons."""
+        return [(package.name, str(package.version or "")) for package in self.pylock.packages]
+
+    def pins(self, target: Target) -> dict[str, str]:
+        """Return the versions to prefer on ``target``: its own, else those of other platforms."""
+        environment = cast("dict[str, str]", target.environment())
+        own: dict[str, str] = {}
+        others: dict[str, str] = {}
+        for package in self.pylock.packages:
+            if package.version is None:
+                continue
+            applies = package.marker is None or package.marker.evaluate(
+                environment, context="lock_file"
+            )
+            (own if applies else others).setdefault(package.name, str(package.version))
+        return others | own
+
+    def require_current(self, inputs: LockInputs) -> None:
+        """Check that the lock was made from ``inputs``.
+
+        Raises:
+            LockOutOfDate: it was not; the error says what changed.
+        """
+        if self.request == str(inputs.digest):
+            return
+        if self.inputs is None:
+            lines = ["it does not say what it was made from in a form known here"]
+        else:
+            lines = list(self.inputs.differences(inputs)) or ["its digest was edited"]
+        raise LockOutOfDate(str(self.path), lines, hint=_AGAIN)
+
+    def _check_covers(self, target: Target) -> None:
+        environment = cast("dict[str, str]", target.environment())
+        markers = self.pylock.environments or ()
+        fits = self.pylock.requires_python is None or self.pylock.requires_python.contains(
+            target.python_full
+        )
+        if not fits or (markers and not any(one.evaluate(environment) for one in markers)):
+            raise LockLacksPlatform(f"was not made for {target}", where=str(self.path), hint=_AGAIN)
+
+    def _no_wheel(self, what: str, target: Target) -> NoWheelForPlatform:
+        return NoWheelForPlatform(
+            f"no wheel for {target}: {what}", where=str(self.path), hint=_AGAIN
+        )
+
+    def _wheel(self, package: Package, wheel: PackageWheel) -> LockedWheel:
+        path = None
+        if wheel.path is not None:
+            path = Path(os.path.normpath(self.path.parent / wheel.path))
+        elif wheel.url is not None:
+            path = file_path(wheel.url)
+        return LockedWheel(
+            name=package.name,
+            version=str(package.version or ""),
+            filename=wheel.filename,
+            sha256=wheel.hashes["sha256"],
+            size_bytes=wheel.size or 0,
+            url=None if path is not None else without_credentials(wheel.url or ""),
+            path=path,
+            requires=tuple(sorted(str(one["name"]) for one in package.dependencies or ())),
+        )
+
+
+def read_lock(path: Path) -> Lock:
+    """Read and check the lock at ``path`` (absolute).
+
+    Raises:
+        MissingLock: there is no such file.
+        InvalidLock, MissingHash: it cannot be used as it stands.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError as error:
+        raise MissingLock("there is no lock", where=str(path), hint="wheelship lock") from error
+    except OSError as error:
+        raise InvalidLock(f"cannot be read: {error.strerror}", where=str(path)) from error
+    return parse_lock(data, path)
+
+
+def parse_lock(data: bytes, path: Path) -> Lock:
+    """Read the content ``data`` of the lock at ``path``; see :func:`read_lock`."""
+    from packaging.pylock import Pylock, PylockValidationError
+
+    hint = f"delete it and {_AGAIN}"
+    try:
+        document = tomllib.loads(data.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InvalidLock(f"is no TOML document: {error}", where=str(path), hint=hint) from error
+    try:
+        pylock = Pylock.from_dict(document)
+    except PylockValidationError as error:
+        kind = MissingHash if str(error.context or "").endswith("hashes") else InvalidLock
+        raise kind(
+            _named(error.message, error.context, document), where=str(path), hint=hint
+        ) from error
+    for message, kind in _contradictions(pylock):
+        raise kind(message, where=str(path), hint=hint)
+    table = _table(document)
+    inputs = table.get("inputs")
+    return Lock(
+        path,
+        pylock,
+        str(table.get("request", "")),
+        LockInputs.from_table(inputs) if isinstance(inputs, dict) else None,
+    )
+
+
+def _table(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    tool = document.get("tool")
+    table = tool.get("wheelship") if isinstance(tool, dict) else None
+    return table if isinstance(table, dict) else {}
+
+
+def _named(message: str, context: str | None, document: Mapping[str, Any]) -> str:
+    """Return the message with the place, and with the name of the package it is in."""
+    match = re.match(r"packages\[(\d+)\]", context or "")
+    name = ""
+    if match:
+        package = document["packages"][int(match[1])]
+        name = f" ({package.get('name')})" if isinstance(package, dict) else ""
+    return f"{message} in {context!r}{name}" if context else message
+
+
+def _contradictions(pylock: Pylock) -> Iterator[tuple[str, type[InvalidLock]]]:
+    """Yield what a PEP 751 document may say, but a lock of ours may not."""
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    for package in pylock.packages:
+        for dependency in package.dependencies or ():
+            if not isinstance(dependency.get("name"), str):
+                yield f"{package.name} depends on something without a name", InvalidLock
+        for wheel in package.wheels or ():
+            try:
+                name, version, _, _ = parse_wheel_filename(wheel.filename)
+            except InvalidWheelFilename as error:
+                yield f"{package.name}: {error}", InvalidLock
+                continue
+            if name != package.name or package.version not in (None, version):
+                what = f"{package.name} {package.version}"
+                yield f"{wheel.filename} is no wheel of {what}", InvalidLock
+            sha256 = wheel.hashes.get("sha256")
+            if sha256 is None:
+                kinds = ", ".join(sorted(wheel.hashes))
+                yield f"{wheel.filename} has no sha256, only {kinds}", MissingHash
+            elif not _SHA256.fullmatch(sha256):
+                yield f"{wheel.filename}: {sha256[:80]!r} is no sha256", InvalidLock
+            if wheel.url is not None and not wheel.url.startswith(("https://", "http://", "file:")):
+                yield f"{wheel.filename}: cannot be fetched: {display_url(wheel.url)}", InvalidLock
