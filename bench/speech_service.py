@@ -93,14 +93,23 @@ def main() -> None:
         )
         environ = {**os.environ, "WHEELSHIP_STORE": str(work / "store")}
         build = [wheelship, "build", str(project), "--variant", "cpu", "--json", "--quiet"]
-        rows = [("start: `wheelship --version`", best([measure([wheelship, "--version"], environ, work) for _ in range(10)]))]
-        rows.append(("first build: resolve, download, verify, build", measure(build, environ, work)))
+        rows = [
+            (
+                "start: `wheelship --version`",
+                best([measure([wheelship, "--version"], environ, work) for _ in range(10)]),
+            )
+        ]
+        rows.append(
+            ("first build: resolve, download, verify, build", measure(build, environ, work))
+        )
         document = json.loads(rows[-1][1].output)["images"][0]
         layers = work / "store"
         for part in ("blobs", "layers", "roots", "marks"):
             shutil.rmtree(layers / part)
         shutil.rmtree(project / "dist")
-        rows.append(("cold build: locks and downloads there, no layer", measure(build, environ, work)))
+        rows.append(
+            ("cold build: locks and downloads there, no layer", measure(build, environ, work))
+        )
         rows.append(("nothing changed", best([measure(build, environ, work) for _ in range(5)])))
         changed = []
         source = project / "src" / "speech_service" / "app.py"
@@ -120,13 +129,20 @@ def main() -> None:
 def render(rows: list[tuple[str, Run]], document: dict[str, object]) -> str:
     """Return the Markdown tables."""
     cold = dict(rows)["cold build: locks and downloads there, no layer"].seconds
-    lines = ["| what | seconds | of a cold build | CPU seconds | peak memory, MB |", "| --- | --- | --- | --- | --- |"]
+    lines = [
+        "| what | seconds | of a cold build | CPU seconds | peak memory, MB |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for name, run in rows:
         lines.append(
             f"| {name} | {run.seconds:.2f} | {run.seconds / cold:.3f} | {run.cpu_seconds:.2f} "
             f"| {run.peak_bytes / 1e6:.0f} |"
         )
-    lines += ["", "| part of the image | transfer, MB | unpacked, MB | layers |", "| --- | --- | --- | --- |"]
+    lines += [
+        "",
+        "| part of the image | transfer, MB | unpacked, MB | layers |",
+        "| --- | --- | --- | --- |",
+    ]
     kinds = document["by_kind"]
     for kind, sums in kinds.items():
         lines.append(

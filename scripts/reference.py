@@ -32,11 +32,11 @@ def commands() -> str:
         parts.append(f"\n## wheelship {name}\n\n{_help(command, f'wheelship {name}')}")
         if isinstance(command, click.Group):
             inner = click.Context(command, info_name=name, parent=context)
-            for child in command.list_commands(inner):
-                parts.append(
-                    f"\n### wheelship {name} {child}\n\n"
-                    + _help(command.commands[child], f"wheelship {name} {child}")
-                )
+            parts += [
+                f"\n### wheelship {name} {child}\n\n"
+                + _help(command.commands[child], f"wheelship {name} {child}")
+                for child in command.list_commands(inner)
+            ]
     return "".join(parts)
 
 

@@ -81,7 +81,7 @@ class MachineError(WheelshipError):
     exit_status = ExitStatus.MACHINE
 
 
-class GateFailed(WheelshipError):  # noqa: N818 - a verdict, not a malfunction
+class GateFailed(WheelshipError):
     """A gate the user set (budget, check, comparison) said no."""
 
     code = "gate-failed"

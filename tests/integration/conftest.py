@@ -20,7 +20,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NoReturn
 
@@ -211,7 +211,15 @@ connection.request("GET", "/healthz")
 sys.exit(0 if connection.getresponse().status == 200 else 1)
 """
 
-Entries = dict[str, "bytes | Path | str | tuple[int, int]"]
+
+@dataclass(frozen=True)
+class Secret:
+    """A file that only its owner, root, may read."""
+
+    data: bytes
+
+
+Entries = dict[str, "bytes | Path | str | Secret | tuple[int, int]"]
 """What a layer holds: bytes, a file to copy, a ``-> target``, or a directory's mode and owner."""
 
 
@@ -240,7 +248,10 @@ def tar_of(entries: Entries) -> bytes:
                 header.type, header.linkname = tarfile.SYMTYPE, content.removeprefix("-> ")
                 archive.addfile(header)
                 continue
-            data = content.read_bytes() if isinstance(content, Path) else content
+            if isinstance(content, Secret):
+                header.mode, data = 0o600, content.data
+            else:
+                data = content.read_bytes() if isinstance(content, Path) else content
             header.size = len(data)
             archive.addfile(header, io.BytesIO(data))
     return buffer.getvalue()
@@ -293,6 +304,12 @@ def python_layer(tmp_path_factory: pytest.TempPathFactory) -> LayerFile:
     entries["app"] = (0o755, 0)
     entries["tmp"] = (0o1777, 0)
     return layer_of(entries, tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="session")
+def secret() -> type[Secret]:
+    """Makes files that only root may read."""
+    return Secret
 
 
 ImageMaker = Callable[..., ImageFiles]

@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -215,12 +216,14 @@ def _gpgv(program: str, data: bytes, directory: Path) -> bytes | None:
     keyring, message, body = directory / "keys.gpg", directory / "message", directory / "body"
     keyring.write_bytes(b"".join(path.read_bytes() for path in sorted(keys.glob("*.gpg"))))
     message.write_bytes(data)
-    result = subprocess.run(
-        [program, "--keyring", keyring, "--output", body, message], capture_output=True, check=False
-    )
+    command = [program, "--status-fd", "1", "--keyring", keyring, "--output", body, message]
+    result = subprocess.run(command, capture_output=True, check=False)
     text = body.read_bytes() if body.exists() else b""
     body.unlink(missing_ok=True)
-    return text if result.returncode == 0 else None
+    # Suites of bookworm are also signed with the keys of bullseye, which are not shipped.
+    only_unknown = b"VALIDSIG" in result.stdout and b"NO_PUBKEY" in result.stdout
+    passed = result.returncode == 0 or (only_unknown and b"BADSIG" not in result.stdout)
+    return text if passed else None
 
 
 # --- resolution ---
@@ -230,14 +233,10 @@ def _gpgv(program: str, data: bytes, directory: Path) -> bytes | None:
 @pytest.mark.parametrize("release", RELEASES)
 def test_real_bases_resolve(release: str, architecture: str, locked) -> None:  # noqa: ANN001
     lock = locked(release, architecture)
-    names = [package.name for package in lock.packages]
+    names = {package.name for package in lock.packages}
     python = f"python{distribution(release).python}"
-    assert {python, f"{python}-minimal", "libc6", "libstdc++6", "tzdata", "base-files"} <= set(
-        names
-    )
-    assert not {"dash", "bash", "dpkg", "perl", "perl-base", "tar", "debconf", "openssl"} & set(
-        names
-    )
+    assert names >= {python, f"{python}-minimal", "libc6", "libstdc++6", "tzdata", "base-files"}
+    assert not names & {"dash", "bash", "dpkg", "perl", "perl-base", "tar", "debconf", "openssl"}
     assert 20 <= len(names) <= 40
     assert 10_000_000 < lock.size_bytes < 20_000_000
     assert {package.group for package in lock.packages} == {"base"}
@@ -257,7 +256,7 @@ def test_versions_are_ordered_as_dpkg_orders_them(locked, tool) -> None:  # noqa
     dpkg = tool("dpkg")
     versions = sorted({one.version for name in RELEASES for one in locked(name).packages})
     ordered = newest_first(versions)
-    for newer, older in zip(ordered, ordered[1:], strict=False):
+    for newer, older in pairwise(ordered):
         assert subprocess.run([dpkg, "--compare-versions", newer, "ge", older], check=True)
 
 
@@ -378,7 +377,7 @@ def test_files_are_those_that_dpkg_deb_unpacks(
     tool,  # noqa: ANN001
     tmp_path: Path,
 ) -> None:
-    """Every file that dpkg-deb extracts is in the image with the same bytes, or left out by rule."""
+    """Every file that dpkg-deb extracts is in the image with the same bytes."""
     program = tool("dpkg-deb")
     paths = {entry.path: entry for entry in joined("trixie").entries()}
     compared = 0
@@ -468,13 +467,8 @@ def test_the_unpacked_python_runs_through_its_own_loader(
 ) -> None:
     python = distribution(release).python
     command, environment = loader_command(root(release), python)
-    result = subprocess.run(
-        [*command, *options, "-c", PROBE],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    argv = [*command, *options, "-c", PROBE]
+    result = subprocess.run(argv, env=environment, capture_output=True, text=True, check=True)
     first, *mapped = result.stdout.splitlines()
     version = tuple(map(int, python.split(".")))
     assert first == f"{version} {root(release)}/usr"
@@ -493,12 +487,8 @@ def test_the_base_serves_a_process_inside_it(
         missing("needs root for chroot")
     for path in (root(release).parent, root(release), root(release) / "tmp"):
         path.chmod(0o1777 if path.name == "tmp" else 0o755)
-    result = subprocess.run(
-        [sys.executable, "-c", CHROOT, root(release), INSIDE],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    argv = [sys.executable, "-c", CHROOT, root(release), INSIDE]
+    result = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert result.stderr == ""
     assert result.stdout == "/usr/bin/python3 /usr 65532 65532\n"
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever happens to a signed file or a package on its way: the same content, or one clear error."""
+"""Whatever happens to a signed file or a package: the same content, or one clear error."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -141,7 +142,7 @@ def test_the_order_of_versions_does_not_depend_on_the_order_of_suites(versions, 
     assert keys(newest_first(shuffled)) == keys(newest_first(versions))
     # Policy 5.6.12: each is at least the next.
     ordered = keys(newest_first(versions))
-    assert all(first >= second for first, second in zip(ordered, ordered[1:], strict=False))
+    assert all(first >= second for first, second in pairwise(ordered))
 
 
 NAME = st.from_regex(r"[a-z0-9][a-z0-9+.-]{1,8}", fullmatch=True)

@@ -33,8 +33,9 @@ class LockedFileMissing(InputError):
 class StoredArtifacts:
     """The files of one build; each is fetched once, several at a time.
 
-    ``find_links`` gives the local directories of wheels; ``locate`` gives the addresses of a Debian package, to be tried in their order; ``fetcher``
-    is called when the first file has to come from elsewhere.
+    ``find_links`` gives the local directories of wheels; ``locate`` the addresses of a Debian
+    package, to be tried in their order; ``fetcher`` is called when the first file has to come
+    from elsewhere.
     """
 
     def __init__(

@@ -113,9 +113,7 @@ def _one(
     return record
 
 
-def _needed(
-    layers: list[LayerPlan], context: BuildContext
-) -> list[LockedWheel | LockedPackage]:
+def _needed(layers: list[LayerPlan], context: BuildContext) -> list[LockedWheel | LockedPackage]:
     """Return the files that making ``layers`` will ask for, largest first."""
     del context
     files: dict[str, LockedWheel | LockedPackage] = {}

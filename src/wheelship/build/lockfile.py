@@ -45,7 +45,9 @@ def read_lock(path: Path) -> tuple[DebianLock, ...]:
     except (OSError, ValueError) as error:
         raise InvalidLockFile(f"cannot be read: {error}", where=str(path), hint=_HINT) from error
     if not isinstance(document, dict) or document.get("version") != _VERSION:
-        raise InvalidLockFile("is of a version this release cannot read", where=str(path), hint=_HINT)
+        raise InvalidLockFile(
+            "is of a version this release cannot read", where=str(path), hint=_HINT
+        )
     entries = document.get("debian")
     if not isinstance(entries, list):
         raise InvalidLockFile("has no list `debian`", where=str(path), hint=_HINT)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a request to the plan of one image: locks that are current, wheels selected, sources read."""
+"""From a request to the plan of one image: current locks, wheels selected, sources read."""
 
 from __future__ import annotations
 
@@ -336,7 +336,11 @@ def lock_wheels(
 
 def _needed(request: Request) -> set[tuple[str, str, tuple[str, ...]]]:
     return {
-        (release_with_python(one.python), platform.architecture, tuple(sorted(set(one.system_packages))))
+        (
+            release_with_python(one.python),
+            platform.architecture,
+            tuple(sorted(set(one.system_packages))),
+        )
         for one in request.variants.values()
         for platform in one.platforms
     }

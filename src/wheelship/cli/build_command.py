@@ -59,9 +59,7 @@ class _Call:
     "build",
     epilog="Example: wheelship build . --variant cpu --output docker-archive:service.tar",
 )
-@click.argument(
-    "path", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path)
-)
+@click.argument("path", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "--variant", "variants", multiple=True, metavar="NAME", help="Variant to build; repeatable."
 )
@@ -130,9 +128,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     _show(reports, settings)
 
 
-def _build(
-    root: Path, call: _Call, settings: Settings, view: ProgressView
-) -> list[BuildReport]:
+def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> list[BuildReport]:
     from wheelship.build.prepare import choose_variants
     from wheelship.cli.services import native_platform, surroundings
     from wheelship.request.read import read_request
@@ -147,10 +143,11 @@ def _build(
     store = Store(settings.store_root)
     try:
         around = surroundings(settings, store, view.emit, offline=call.offline)
-        prepared: list[Prepared] = []
-        for variant in chosen:
-            for platform in call.platforms or variant.platforms:
-                prepared.append(_prepare(request, variant.name, platform, around, call, phases))
+        prepared = [
+            _prepare(request, variant.name, platform, around, call, phases)
+            for variant in chosen
+            for platform in call.platforms or variant.platforms
+        ]
         if call.dry_run:
             _show_plan(prepared, store, settings)
             return []
@@ -251,9 +248,7 @@ def _show(reports: list[BuildReport], settings: Settings) -> None:
         sys.exit(BudgetBroken.exit_status)
     if broken:
         report, excess = broken[0]
-        largest = sorted(
-            report.built.layers, key=lambda one: -one.layer.descriptor.size_bytes
-        )[:3]
+        largest = sorted(report.built.layers, key=lambda one: -one.layer.descriptor.size_bytes)[:3]
         raise BudgetBroken(
             str(excess),
             where=report.reference,

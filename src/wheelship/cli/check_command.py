@@ -82,7 +82,7 @@ class _Place:
 )
 @common_options
 @click.pass_obj
-def command(  # noqa: PLR0913, PLR0917 - the options of the command line
+def command(
     settings: Settings,
     image: str,
     variant: str | None,

@@ -67,7 +67,7 @@ class _Commands(click.Group):
 @click.version_option(__version__, "-V", "--version", message="wheelship %(version)s")
 @common_options
 def _wheelship() -> None:
-    """Small, reproducible container images for Python services, without a Docker daemon.
+    r"""Small, reproducible container images for Python services, without a Docker daemon.
 
     Turns the locked wheels and Debian packages of a project straight into image layers.
 
@@ -82,7 +82,7 @@ def command_group() -> click.Group:
     return _wheelship
 
 
-def run(argv: Sequence[str]) -> int:
+def run(argv: Sequence[str]) -> int:  # noqa: PLR0911 - one way out per kind of end
     """Parse ``argv``, run the command and return the exit status; errors are rendered here."""
     settings = Settings(environ=dict(os.environ))
     try:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 import time
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from wheelship.cli.settings import Settings
 from wheelship.events import Advanced, Event, Finished, Started, Warned
@@ -28,7 +28,7 @@ class ProgressView:
         self._tasks: dict[tuple[str, str], TaskID] = {}
         self._began: dict[tuple[str, str], float] = {}
 
-    def __enter__(self) -> ProgressView:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

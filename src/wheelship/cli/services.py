@@ -45,9 +45,7 @@ def jobs() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def surroundings(
-    settings: Settings, store: Store, emit: Emit, *, offline: bool
-) -> Surroundings:
+def surroundings(settings: Settings, store: Store, emit: Emit, *, offline: bool) -> Surroundings:
     """Return what preparing an image needs from this process."""
     from wheelship.build.prepare import Surroundings
 
@@ -91,9 +89,7 @@ def _created(settings: Settings) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def make_fetcher(
-    settings: Settings, *, offline: bool, urls: tuple[str, ...] = ()
-) -> Fetcher:
+def make_fetcher(settings: Settings, *, offline: bool, urls: tuple[str, ...] = ()) -> Fetcher:
     """Return the door to the network, with this system's certificates, proxies and credentials.
 
     ``urls`` are configured addresses that may carry credentials.

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
-from urllib.request import url2pathname
 
 from wheelship.fetch.errors import UnusableUrl
 
@@ -82,6 +81,8 @@ def file_path(url: str) -> Path | None:
         return None
     if parts.netloc not in ("", "localhost"):
         raise UnusableUrl(f"a file of another host cannot be read: {display_url(url)}")
+    from urllib.request import url2pathname  # 40 ms that only local files are worth
+
     return Path(url2pathname(parts.path))
 
 

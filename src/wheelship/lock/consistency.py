@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from wheelship.lock.errors import AcceleratorLacksPlatform, WrongAccelerator
 from wheelship.lock.model import LockedWheel
@@ -35,34 +35,48 @@ def check_selection(wheels: Sequence[LockedWheel], row: AcceleratorRow, target: 
         WrongAccelerator: with every such package, who pulled it in, and a fix.
     """
     findings: list[str] = []
-    hints: list[str] = []
+    builds: list[str] = []
+    useless: list[str] = []
     for wheel in wheels:
-        if row.forbids(wheel.name):
-            chain = _chain(wheel.name, wheels)
-            findings.append(f"{wheel.name} {wheel.version} has no place in {row}{chain}")
-            hints.append(f'leave it out: exclude = ["{wheel.name}"]')
-        elif not row.accepts_label(wheel.name, wheel.label):
-            chain = _chain(wheel.name, wheels)
-            findings.append(f"{wheel.filename} is a build for {wheel.label}{chain}")
-            hints.append(_build_hint(wheel, row))
+        wrong_build = not row.accepts_label(wheel.name, wheel.label)
+        if not wrong_build and not row.forbids(wheel.name):
+            continue
+        way = _way_to(wheel.name, wheels)
+        what = f"is a build for {wheel.label}" if wrong_build else f"has no place in {row}"
+        who = f" ({' → '.join(way)})" if len(way) > 1 else ""
+        findings.append(f"{wheel.name} {wheel.version} {what}{who}")
+        # What a wrong build of torch pulls in goes away with that build.
+        culprit = next((name for name in way if row.family_of(name)), None)
+        if culprit is None:
+            useless.append(wheel.name)
+        elif culprit not in builds:
+            builds.append(culprit)
     if findings:
-        lines = "".join(f"\n  {finding}" for finding in findings)
         raise WrongAccelerator(
-            f"wheels of another accelerator would be in the {row} image for {target}:{lines}",
-            hint="\n".join(dict.fromkeys(hints)),
+            f"wheels of another accelerator would be in the {row} image for {target}:"
+            + "".join(f"\n  {finding}" for finding in findings),
+            hint="\n".join(_hints(builds, useless, wheels, row)),
         )
 
 
-def _build_hint(wheel: LockedWheel, row: AcceleratorRow) -> str:
-    family = row.family_of(wheel.name)
-    if family is None:
-        return f'leave it out: exclude = ["{wheel.name}"]'
-    version = wheel.version.partition("+")[0]
-    return f'ask for the right build: "{wheel.name}=={version}+{family.labels[0]}"'
+def _hints(
+    builds: Iterable[str],
+    useless: Iterable[str],
+    wheels: Iterable[LockedWheel],
+    row: AcceleratorRow,
+) -> Iterator[str]:
+    versions = {wheel.name: wheel.version.partition("+")[0] for wheel in wheels}
+    for name in builds:
+        family = row.family_of(name)
+        label = f"+{family.labels[0]}" if family is not None and family.labels else ""
+        yield f'ask for the right build: "{name}=={versions[name]}{label}"'
+    names = ", ".join(f'"{name}"' for name in useless)
+    if names:
+        yield f"leave out what is not used: exclude = [{names}]"
 
 
-def _chain(name: str, wheels: Sequence[LockedWheel]) -> str:
-    """Return the shortest way from what the project itself requires to ``name``, in words."""
+def _way_to(name: str, wheels: Sequence[LockedWheel]) -> list[str]:
+    """Return the shortest way to ``name`` from a package that nothing else requires."""
     parents: dict[str, list[str]] = {}
     for wheel in wheels:
         for child in wheel.requires:
@@ -71,12 +85,11 @@ def _chain(name: str, wheels: Sequence[LockedWheel]) -> str:
     seen = {name}
     while ways:
         way = ways.popleft()
-        above = parents.get(way[-1], [])
+        above = parents.get(way[0], [])
         if not above:
-            names = " → ".join(reversed(way))
-            return f" ({names})" if len(way) > 1 else ""
+            return way
         for parent in above:
             if parent not in seen:
                 seen.add(parent)
-                ways.append([*way, parent])
-    return ""
+                ways.append([parent, *way])
+    return [name]

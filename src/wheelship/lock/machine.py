@@ -19,7 +19,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
+
+from wheelship.fetch.url import file_path
 
 __all__ = ["MachineSources", "machine_sources", "pip_config_files"]
 
@@ -105,14 +106,13 @@ def _pip_settings(environ: Mapping[str, str], configs: Iterable[str]) -> dict[st
 
 def _directory(text: str, base: Path) -> Path | None:
     """Return the local directory that a find-links entry names, None for anything else."""
-    parts = urlsplit(text)
-    if parts.scheme == "file":
-        path = Path(url2pathname(parts.path))
+    if text.startswith("file:"):
+        path = file_path(text)
     elif "://" in text:
         return None
     else:
         path = base / Path(text).expanduser()
-    return None if path.suffix in (".html", ".htm") else path
+    return None if path is None or path.suffix in (".html", ".htm") else path
 
 
 def _is_remote(index: str) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from wheelship.fetch.file import file_sha256
-from wheelship.lock.answer import locked_wheels
+from wheelship.lock.answer import check_are_wheels, locked_wheels
 from wheelship.lock.errors import IndexUnreachable, Unresolvable
 from wheelship.lock.inputs import LockInputs
 from wheelship.lock.local import LocalWheel, find_local_wheels, misfit, write_index, write_page
@@ -89,6 +89,7 @@ class Resolver:
         """
         local = find_local_wheels([*self.sources.find_links, *self.machine.find_links])
         wanted = parse_requirements(self.inputs.requirements, target)
+        check_are_wheels(wanted)
         named = [*wanted, *parse_requirements(self.inputs.constraints, target)]
         direct = {requirement_name(one.name) for one in wanted}
         members: set[str] = set()
@@ -112,7 +113,7 @@ class Resolver:
                         raise _explained(error, routes, self.machine) from error
                 else:
                     if not missed:
-                        return locked_wheels(packages, run.parents(), self.size_of)
+                        return locked_wheels(packages, run.parents(), self.size_of, target)
                 members |= missed
 
     def sha256_of(self, path: Path) -> str:
@@ -125,6 +126,7 @@ class Resolver:
         return {name for name in names if self.row.family_of(name)}
 
     def _replacement(self) -> str | None:
+        """Return the address that takes the place of the accelerator's index, if there is one."""
         place = self.sources.torch_index
         return Path(place).as_uri() if place and Path(place).is_absolute() else place
 
@@ -217,7 +219,7 @@ def _explained(
                 f"name a directory with a wheel of {route.package} that fits, or another index:\n"
                 'find-links = ["wheels"]\ntorch-index = "https://example.org/whl"'
             )
-    if machine.ignored_indexes:
+    if machine.ignored_indexes and type(error) is Unresolvable:
         notes.append(f"pip's local indexes are not used: {', '.join(machine.ignored_indexes)}")
     note = "\nnote:" + "".join(f"\n  {note}" for note in notes) if notes else ""
     if isinstance(error, IndexUnreachable):

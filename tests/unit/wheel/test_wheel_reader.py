@@ -31,9 +31,7 @@ def opened(
     *,
     waive: bool = False,
 ) -> AbstractContextManager[Wheel]:
-    return open_wheel(
-        wheel.write(folder), wheel.filename, sha256=wheel.sha256, waive_record=waive
-    )
+    return open_wheel(wheel.write(folder), wheel.filename, sha256=wheel.sha256, waive_record=waive)
 
 
 def refusal(folder: Path, wheel: MadeWheel, *, waive: bool = False) -> WheelshipError:

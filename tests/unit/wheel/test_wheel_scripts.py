@@ -130,7 +130,17 @@ def test_a_name_that_leaves_its_directory_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["demo", "py.test", "pip3.11", "python-dotenv", "ipython3", "pythonic", "f2py", "my_tool.v2", "-"],
+    [
+        "demo",
+        "py.test",
+        "pip3.11",
+        "python-dotenv",
+        "ipython3",
+        "pythonic",
+        "f2py",
+        "my_tool.v2",
+        "-",
+    ],
 )
 def test_ordinary_names_are_accepted(name: str) -> None:
     check_script_name(name, "demo")
