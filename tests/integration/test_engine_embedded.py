@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -154,6 +155,9 @@ def test_commands_end_with_their_status_or_are_killed(
         with pytest.raises(OSError, match="refused"):
             service.dial(1)
         assert service.status() is None
+        # Process 1 ignores signals until it has a handler for them.
+        while not service.log(1):
+            time.sleep(0.01)
         assert service.stop(grace_seconds=30) == 0
         assert service.status() == 0
         with pytest.raises(StartFailed, match="fork"):
