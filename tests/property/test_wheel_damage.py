@@ -15,8 +15,9 @@ from wheelship.archive.layer import with_parents
 from wheelship.errors import WheelshipError
 from wheelship.testing.layer import read_layer, write_layer
 from wheelship.testing.wheel import make_wheel
+from wheelship.wheel.environment import Environment
 from wheelship.wheel.errors import InvalidWheel, UnsafeScript
-from wheelship.wheel.install import Environment, installed_entries, python_sources
+from wheelship.wheel.install import installed_entries, python_sources
 from wheelship.wheel.reader import open_wheel
 from wheelship.wheel.record import Row, parse_record, render_record
 from wheelship.wheel.script import check_script_name, parse_scripts

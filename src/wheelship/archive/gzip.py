@@ -3,7 +3,7 @@
 
 Everything that is not spliced is compressed by exactly one library at one level: libdeflate's
 output depends on neither the processor nor the number of threads, and ``pyproject.toml`` pins the
-package that carries it. ``CODEC`` names both and is part of every layer key.
+package that carries it. :data:`wheelship.archive.result.CODEC` names both in every layer key.
 """
 
 from __future__ import annotations
@@ -14,18 +14,13 @@ from functools import cache
 import deflate
 from isal import isal_zlib
 
+from wheelship.archive.result import DEFLATE_LEVEL, DEFLATE_VERSION
 from wheelship.errors import MachineError
 
-__all__ = ["CODEC", "HEADER", "CodecMismatch", "member", "require_codec", "trailer"]
+__all__ = ["HEADER", "CodecMismatch", "member", "require_codec", "trailer"]
 
 HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 """No flags (some lazy-pulling readers assume ten bytes, traps §2.4), no time, unknown system."""
-
-_LEVEL = 6
-_PACKAGE_VERSION = "0.9.0"
-
-CODEC = f"splice-gzip/deflate-{_PACKAGE_VERSION}-{_LEVEL}"
-"""Names the way layer bytes are made; a change of it changes every layer key."""
 
 
 class CodecMismatch(MachineError):
@@ -36,7 +31,7 @@ class CodecMismatch(MachineError):
 
 @cache
 def require_codec() -> None:
-    """Make sure that ``CODEC`` tells the truth, before the first layer is written.
+    """Make sure that the codec's name tells the truth, before the first layer is written.
 
     Raises:
         CodecMismatch: another version of the compressor is installed.
@@ -44,10 +39,10 @@ def require_codec() -> None:
     from importlib.metadata import version
 
     found = version("deflate")
-    if found != _PACKAGE_VERSION:
+    if found != DEFLATE_VERSION:
         raise CodecMismatch(
-            f"layers are compressed by deflate {_PACKAGE_VERSION}, but {found} is installed",
-            hint=f"python -m pip install deflate=={_PACKAGE_VERSION}",
+            f"layers are compressed by deflate {DEFLATE_VERSION}, but {found} is installed",
+            hint=f"python -m pip install deflate=={DEFLATE_VERSION}",
         )
 
 
@@ -58,5 +53,5 @@ def trailer(crc32: int, size_bytes: int) -> bytes:
 
 def member(data: bytes | bytearray) -> bytes:
     """Compress ``data`` into one complete member."""
-    body = bytes(deflate.deflate_compress(data, _LEVEL))
+    body = bytes(deflate.deflate_compress(data, DEFLATE_LEVEL))
     return HEADER + body + trailer(isal_zlib.crc32(data), len(data))

@@ -11,45 +11,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from wheelship.archive import gzip, tar
 from wheelship.archive.entry import Deflated, Directory, Entry, File, InMemory
 from wheelship.archive.errors import ContentMismatch, DuplicatePath
 from wheelship.archive.inflate import inflate, inflate_all
+from wheelship.archive.result import IndexRow, LayerBytes
 from wheelship.oci.digest import Digest
 
-__all__ = ["WRITER_VERSION", "IndexRow", "LayerBytes", "LayerWriter", "with_parents"]
-
-WRITER_VERSION = 1
-"""Part of every layer key; raise it whenever the same entries would give other bytes."""
+__all__ = ["LayerWriter", "with_parents"]
 
 SPLICE_MIN_BYTES = 64 * 1024
 """Smaller files are cheaper recompressed together: torch has 11 900 of them, 14 MB in its wheel."""
 
 _RUN_BYTES = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class IndexRow:
-    """One path of a finished layer; ``sha256`` is empty for anything but a regular file."""
-
-    path: str
-    mode: int
-    size_bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerBytes:
-    """What is known once the last byte of a layer is written; sizes in bytes."""
-
-    digest: Digest
-    diff_id: Digest
-    size_bytes: int
-    unpacked_bytes: int
-    index: tuple[IndexRow, ...]
 
 
 class LayerWriter:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from wheelship.build.wheels import ConflictingFiles
+from wheelship.build.errors import ConflictingFiles
 from wheelship.oci.config import canonical_json
 from wheelship.oci.digest import Digest
 from wheelship.plan.model import ImagePlan

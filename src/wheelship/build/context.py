@@ -9,26 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 from wheelship.debian.lock import LockedPackage
-from wheelship.errors import GateFailed, WheelshipError
 from wheelship.events import Emit
 from wheelship.lock.model import LockedWheel
 from wheelship.oci.image import Image, Layer
 from wheelship.plan.model import ImagePlan
 from wheelship.store.store import Store
 
-__all__ = ["Artifacts", "BudgetBroken", "BuildContext", "BuiltImage", "BuiltLayer", "Cancelled"]
-
-
-class BudgetBroken(GateFailed):
-    """The image is larger than its budget allows."""
-
-    code = "budget-broken"
-
-
-class Cancelled(WheelshipError):
-    """Work was given up because other work of the same build failed."""
-
-    code = "cancelled"
+__all__ = ["Artifacts", "BuildContext", "BuiltImage", "BuiltLayer"]
 
 
 class Artifacts(Protocol):

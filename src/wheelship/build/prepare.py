@@ -31,7 +31,7 @@ from wheelship.request.model import Accelerator, Request, Variant
 from wheelship.request.sources import snapshot
 from wheelship.store.store import Store
 from wheelship.variant.accelerator import accelerator_row
-from wheelship.wheel.install import Environment
+from wheelship.wheel.environment import Environment
 from wheelship.wheel.script import console_script
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ from wheelship.plan.model import (
     WheelsRecipe,
 )
 from wheelship.request.sources import entries as source_entries
-from wheelship.wheel.install import Environment
+from wheelship.wheel.environment import Environment
 
 __all__ = ["layer_entries"]
 

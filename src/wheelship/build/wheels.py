@@ -9,21 +9,16 @@ from pathlib import Path
 
 from wheelship.archive.entry import Content, Deflated, File, InMemory
 from wheelship.build.context import BuildContext
+from wheelship.build.errors import ConflictingFiles
 from wheelship.bytecode.compiler import Module
-from wheelship.errors import InputError
 from wheelship.lock.model import LockedWheel
 from wheelship.plan.model import WheelsRecipe
+from wheelship.wheel.environment import Environment
 from wheelship.wheel.errors import WrongWheel
-from wheelship.wheel.install import Environment, installed_entries, python_sources
+from wheelship.wheel.install import installed_entries, python_sources
 from wheelship.wheel.reader import Wheel, open_wheel
 
-__all__ = ["ConflictingFiles", "wheel_files", "wheel_modules"]
-
-
-class ConflictingFiles(InputError):
-    """Two packages install different files under one path."""
-
-    code = "conflicting-files"
+__all__ = ["wheel_files", "wheel_modules"]
 
 
 def wheel_files(recipe: WheelsRecipe, context: BuildContext, stack: ExitStack) -> list[File]:

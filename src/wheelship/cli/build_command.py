@@ -236,7 +236,7 @@ def _one(
 
 
 def _show(reports: list[BuildReport], settings: Settings) -> None:
-    from wheelship.build.context import BudgetBroken
+    from wheelship.build.errors import BudgetBroken
     from wheelship.report.build import budget_excess, build_document, build_text
 
     if settings.json:

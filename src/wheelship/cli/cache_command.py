@@ -61,14 +61,14 @@ def verify_store(settings: Settings) -> None:
 
 
 @command.command("prune")
-@click.option("--keep", default="0 MB", metavar="SIZE", help="How much may stay, as in '5 GB'.")
+@click.option("--keep", metavar="SIZE", help="How much may stay, as in '5 GB'.")
 @common_options
 @click.pass_obj
-def prune_store(settings: Settings, keep: str) -> None:
+def prune_store(settings: Settings, keep: str | None) -> None:
     """Remove what was not used for longest; without --keep, everything."""
     from wheelship.request.value import parse_size
 
-    freed = prune(Store(settings.store_root), parse_size(keep))
+    freed = prune(Store(settings.store_root), parse_size(keep) if keep else 0)
     if settings.json:
         sys.stdout.write(
             json.dumps({"schema": "wheelship.cache-prune/1", "freed_bytes": freed}) + "\n"

@@ -36,7 +36,7 @@ _AGAIN = "lock again: wheelship lock"
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A well-formed lock: every wheel has a SHA-256 and agrees with its package.
+    """A well-formed lock: every wheel has a SHA-256, and a file name that suits its package.
 
     Attributes:
         path: of the file.
@@ -207,21 +207,11 @@ def _named(message: str, context: str | None, document: Mapping[str, Any]) -> st
 
 def _contradictions(pylock: Pylock) -> Iterator[tuple[str, type[InvalidLock]]]:
     """Yield what a PEP 751 document may say, but a lock of ours may not."""
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
     for package in pylock.packages:
         for dependency in package.dependencies or ():
             if not isinstance(dependency.get("name"), str):
                 yield f"{package.name} depends on something without a name", InvalidLock
         for wheel in package.wheels or ():
-            try:
-                name, version, _, _ = parse_wheel_filename(wheel.filename)
-            except InvalidWheelFilename as error:
-                yield f"{package.name}: {error}", InvalidLock
-                continue
-            if name != package.name or package.version not in (None, version):
-                what = f"{package.name} {package.version}"
-                yield f"{wheel.filename} is no wheel of {what}", InvalidLock
             sha256 = wheel.hashes.get("sha256")
             if sha256 is None:
                 kinds = ", ".join(sorted(wheel.hashes))

@@ -87,9 +87,9 @@ class Target:
 
     def _platform_tags(self) -> list[str]:
         machine = self.platform.machine
-        tags: list[str] = []
+        tags = [f"linux_{machine}"]
         for minor in range(_GLIBC_MINOR[self.python], _OLDEST_MANYLINUX[machine] - 1, -1):
             tags.append(f"manylinux_2_{minor}_{machine}")
             if minor in _LEGACY_MANYLINUX:
                 tags.append(f"{_LEGACY_MANYLINUX[minor]}_{machine}")
-        return [*tags, f"linux_{machine}"]
+        return tags

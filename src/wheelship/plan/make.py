@@ -6,8 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import resources
 
-from wheelship.archive.gzip import CODEC
-from wheelship.archive.layer import WRITER_VERSION
+from wheelship.archive.result import CODEC, WRITER_VERSION
 from wheelship.debian.lock import DebianLock, Group
 from wheelship.lock.model import LockedWheel
 from wheelship.oci.config import Healthcheck, canonical_json
@@ -28,7 +27,7 @@ from wheelship.plan.model import (
 )
 from wheelship.request.model import Project, Variant
 from wheelship.request.sources import Snapshot
-from wheelship.wheel.install import INSTALL_VERSION, Environment
+from wheelship.wheel.environment import INSTALL_VERSION, Environment
 
 __all__ = ["COMPILE_VERSION", "HEALTH_PATH", "Inputs", "health_probe", "plan_image"]
 

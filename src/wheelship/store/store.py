@@ -30,7 +30,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO
 
-from wheelship.archive.layer import IndexRow, LayerBytes
+from wheelship.archive.result import IndexRow, LayerBytes
 from wheelship.errors import MachineError
 from wheelship.oci.digest import Digest
 from wheelship.store.errors import DamagedStore, disk_errors

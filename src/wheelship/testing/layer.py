@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wheelship.archive.entry import Deflated, Entry
-from wheelship.archive.layer import LayerBytes, LayerWriter
+from wheelship.archive.layer import LayerWriter
+from wheelship.archive.result import LayerBytes
 from wheelship.testing.raw_zip import deflate_raw
 
 __all__ = ["Found", "deflated", "gzip_members", "read_layer", "write_layer"]

@@ -13,54 +13,18 @@ import hashlib
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from wheelship.archive.entry import File, InMemory
+from wheelship.wheel.environment import Environment
 from wheelship.wheel.errors import InvalidWheel
 from wheelship.wheel.reader import Wheel
 from wheelship.wheel.record import Row, encode_sha256, render_record
 from wheelship.wheel.script import check_script_name, console_script, parse_scripts, retarget
 
-__all__ = ["INSTALL_VERSION", "Environment", "installed_entries", "python_sources"]
-
-INSTALL_VERSION = 1
-"""Part of every wheel layer's key; raise it whenever a wheel would be installed differently."""
+__all__ = ["installed_entries", "python_sources"]
 
 _INSTALLER = b"wheelship\n"
 _RETARGET_BYTES = 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Environment:
-    """A virtual environment inside the image; ``prefix`` is absolute, ``python`` is ``"3.11"``."""
-
-    python: str
-    prefix: str = "/opt/venv"
-
-    @property
-    def interpreter(self) -> str:
-        """Absolute path of the interpreter that scripts name."""
-        return f"{self.prefix}/bin/python"
-
-    @property
-    def root(self) -> str:
-        """The prefix as a path inside a layer."""
-        return self.prefix.lstrip("/")
-
-    @property
-    def site_packages(self) -> str:
-        """site-packages as a path inside a layer; purelib and platlib are one on Debian."""
-        return f"{self.root}/lib/python{self.python}/site-packages"
-
-    def scheme(self, name: str, distribution: str) -> str | None:
-        """Return the directory of an installation scheme as a path inside a layer."""
-        return {
-            "purelib": self.site_packages,
-            "platlib": self.site_packages,
-            "scripts": f"{self.root}/bin",
-            "data": self.root,
-            "headers": f"{self.root}/include/site/python{self.python}/{distribution}",
-        }.get(name)
 
 
 def installed_entries(

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import configparser
 import re
 from dataclasses import dataclass
 
@@ -22,13 +21,6 @@ _OBJECT = re.compile(
 _SHEBANG = re.compile(rb"#!python[^\n]*\n?")
 
 
-class _CaseSensitive(configparser.RawConfigParser):
-    """Script names keep their case, as the entry points specification demands."""
-
-    def optionxform(self, optionstr: str) -> str:
-        return optionstr
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class EntryPoint:
     """A console or GUI script: ``name`` calls ``module:attribute``."""
@@ -45,8 +37,12 @@ def parse_scripts(text: str, where: str) -> tuple[EntryPoint, ...]:
         InvalidWheel: the file cannot be read.
         UnsafeScript: a name is refused by :func:`check_script_name`.
     """
+    import configparser
+
     # The format knows no section whose entries belong to all others, so none is called DEFAULT.
-    parser = _CaseSensitive(delimiters=("=",), strict=True, default_section="\0")
+    parser = configparser.RawConfigParser(delimiters=("=",), strict=True, default_section="\0")
+    # Names keep their case, as the entry points specification demands.
+    parser.optionxform = str  # type: ignore[method-assign,assignment]
     try:
         parser.read_string(text)
     except configparser.Error as error:

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from wheelship.archive import gzip
+from wheelship.archive.result import CODEC
 
 
 def test_the_header_says_nothing_about_when_or_where() -> None:
     """RFC 1952, 2.3: no flags, MTIME 0, OS 255 (unknown); ten bytes (traps §2)."""
-    assert gzip.HEADER == b"\x1f\x8b\x08" + bytes(6) + b"\xff"
+    assert b"\x1f\x8b\x08" + bytes(6) + b"\xff" == gzip.HEADER
     assert gzip.member(b"data").startswith(gzip.HEADER)
 
 
@@ -49,7 +50,7 @@ def test_the_codec_names_the_version_that_is_required() -> None:
     pins = [one for one in project["project"]["dependencies"] if one.startswith("deflate")]
     version = importlib.metadata.version("deflate")
     assert pins == [f"deflate=={version}"]
-    assert gzip.CODEC == f"splice-gzip/deflate-{version}-6"
+    assert f"splice-gzip/deflate-{version}-6" == CODEC
 
 
 def test_another_compressor_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,8 @@ from wheelship.archive.entry import (
     Symlink,
 )
 from wheelship.archive.errors import ContentMismatch, DuplicatePath
-from wheelship.archive.layer import IndexRow, LayerWriter, with_parents
+from wheelship.archive.layer import LayerWriter, with_parents
+from wheelship.archive.result import IndexRow
 from wheelship.oci.digest import Digest
 from wheelship.testing.layer import deflated, gzip_members, read_layer, write_layer
 from wheelship.testing.raw_zip import deflate_raw

@@ -12,7 +12,7 @@ import pytest
 
 from wheelship.build.execute import build_image
 from wheelship.build.sink import InvalidOutput, deliver, parse_output
-from wheelship.build.wheels import ConflictingFiles
+from wheelship.build.errors import ConflictingFiles
 from wheelship.errors import NetworkError, WheelshipError
 from wheelship.lock.model import LockedWheel
 from wheelship.oci.validate import problems_of_layout

@@ -225,8 +225,9 @@ def test_a_planted_defect_is_found(
 ) -> None:
     """image-spec and traps §1.1, one defect each; nothing else is reported."""
     plant(layout)
-    (problem,) = layout.problems()
-    assert re.search(message, problem)
+    problems = layout.problems()
+    assert problems != []
+    assert [problem for problem in problems if not re.search(message, problem)] == []
 
 
 @pytest.mark.parametrize("victim", ["config", "layer", "manifest"])
@@ -237,9 +238,10 @@ def test_a_missing_or_changed_blob_is_found(layout: Layout, victim: str, damage:
     entry = json.loads((layout.directory / "index.json").read_bytes())["manifests"][0]
     manifest_path = layout.directory / "blobs/sha256" / entry["digest"].removeprefix("sha256:")
     manifest = json.loads(manifest_path.read_bytes())
+    blobs = layout.directory / "blobs/sha256"
     path = {
         "manifest": manifest_path,
-        "config": layout.directory / manifest["config"]["digest"].replace("sha256:", "blobs/sha256/"),
+        "config": blobs / manifest["config"]["digest"].removeprefix("sha256:"),
         "layer": layout.blob(layout.blobs[0]),
     }[victim]
     data = path.read_bytes()

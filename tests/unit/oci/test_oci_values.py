@@ -63,7 +63,8 @@ def test_platforms_are_read(text: str, architecture: str, machine: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "linux", "amd64", "linux/riscv64", "windows/amd64", "linux/arm64/v7", "linux/AMD64"]
+    "text",
+    ["", "linux", "amd64", "linux/riscv64", "windows/amd64", "linux/arm64/v7", "linux/AMD64"],
 )
 def test_other_platforms_are_refused_with_those_there_are(text: str) -> None:
     with pytest.raises(InvalidPlatform) as caught:
@@ -177,9 +178,7 @@ def test_ports_of_all_kinds_are_read() -> None:
 
 def layer(data: bytes) -> Layer:
     return Layer(
-        descriptor=Descriptor(
-            media_type=LAYER_GZIP, digest=Digest.of(data), size_bytes=len(data)
-        ),
+        descriptor=Descriptor(media_type=LAYER_GZIP, digest=Digest.of(data), size_bytes=len(data)),
         diff_id=Digest.of(data * 2),
         unpacked_bytes=len(data) * 2,
     )

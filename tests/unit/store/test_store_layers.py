@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from wheelship.archive.entry import Directory, Entry, File, InMemory
-from wheelship.archive.layer import IndexRow, LayerWriter
+from wheelship.archive.layer import LayerWriter
+from wheelship.archive.result import IndexRow
 from wheelship.errors import ExitStatus, MachineError
 from wheelship.oci.digest import Digest
 from wheelship.store.errors import DamagedStore, DiskFull, NotWritable
@@ -314,13 +315,13 @@ def test_a_session_swept_before_it_was_locked_is_made_again(
     import fcntl
 
     flock = fcntl.flock
-    swept: list[str] = []
+    swept: list[Path] = []
 
     def racing(descriptor: int, operation: int) -> None:
         if operation == fcntl.LOCK_EX and not swept:
-            folder = os.readlink(f"/proc/self/fd/{descriptor}")
+            folder = Path(f"/proc/self/fd/{descriptor}").readlink()
             swept.append(folder)
-            Path(folder).rmdir()
+            folder.rmdir()
         flock(descriptor, operation)
 
     monkeypatch.setattr(fcntl, "flock", racing)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import stat
 from collections.abc import Iterator
@@ -502,4 +501,4 @@ def test_removing_a_layout_leaves_the_store_alone(
         record = store.find_layer(Digest.of(b"layer %d" % number))
         assert record is not None
         assert record.digest == layer.descriptor.digest
-        assert os.stat(store.blob(layer.descriptor.digest)).st_nlink == 1
+        assert store.blob(layer.descriptor.digest).stat().st_nlink == 1

@@ -19,8 +19,9 @@ from wheelship.archive.layer import with_parents
 from wheelship.errors import WheelshipError
 from wheelship.testing.layer import Found, read_layer, write_layer
 from wheelship.testing.wheel import MadeWheel, make_wheel
+from wheelship.wheel.environment import Environment
 from wheelship.wheel.errors import InvalidWheel, UnsafeScript
-from wheelship.wheel.install import Environment, installed_entries, python_sources
+from wheelship.wheel.install import installed_entries, python_sources
 from wheelship.wheel.reader import Wheel, open_wheel
 
 ENVIRONMENT = Environment(python="3.11")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Wheels are opened strictly: the locked bytes, the right name, and a RECORD that tells the truth."""
+"""Wheels are opened strictly: the locked bytes, the right name, a RECORD that tells the truth."""
 
 from __future__ import annotations
 
@@ -262,9 +262,7 @@ def lies() -> dict[str, tuple[str, str]]:
 
 @pytest.mark.parametrize(("record", "message"), lies().values(), ids=lies().keys())
 def test_a_record_that_lies_is_refused(tmp_path: Path, record: str, message: str) -> None:
-    """Binary distribution format: "installation will fail if any file … is not both mentioned
-    and correctly hashed in RECORD".
-    """
+    """Binary distribution format: every file must be "both mentioned and correctly hashed"."""
     error = refusal(tmp_path, handmade(FILES, record))
     assert isinstance(error, RecordMismatch)
     assert message in error.message

@@ -44,7 +44,7 @@ def test_no_scripts_is_fine() -> None:
 
 
 def test_a_section_called_default_means_nothing_special() -> None:
-    """configparser would add its entries to every section."""
+    """To configparser its entries belong to every section."""
     text = "[DEFAULT]\nhidden = evil:main\n[console_scripts]\ndemo = demo:main\n"
     assert [one.name for one in parse_scripts(text, "demo")] == ["demo"]
 

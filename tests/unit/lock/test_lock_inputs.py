@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The digest of a request changes with everything that decides a resolution, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from wheelship.lock.inputs import LockInputs, lock_inputs
+from wheelship.oci.platform import Platform
+from wheelship.request.model import Accelerator, Budget, Check, Project, Sources, Variant
+
+ROOT = Path("/work/project")
+PROJECT = Project(
+    root=ROOT,
+    name="service",
+    version="1",
+    requires_python=">=3.11",
+    dependencies=("fastapi", "torch==2.13.0"),
+    extras={"audio": ("soundfile",), "other": ("numpy",)},
+    groups={"serve": ("uvicorn",)},
+    scripts={},
+    config_file=None,
+)
+VARIANT = Variant(
+    name="cpu",
+    accelerator=Accelerator.CPU,
+    platforms=(Platform("amd64"),),
+    python="3.11",
+    omit={},
+    sources=Sources(),
+    env={},
+    labels={},
+    check=Check(),
+    budget=Budget(),
+)
+INPUTS = lock_inputs(PROJECT, VARIANT)
+
+
+@pytest.mark.parametrize(
+    ("project", "variant"),
+    [
+        (replace(PROJECT, dependencies=("fastapi",)), VARIANT),
+        (replace(PROJECT, constraints=("numpy<3",)), VARIANT),
+        (PROJECT, replace(VARIANT, python="3.13")),
+        (PROJECT, replace(VARIANT, platforms=(Platform("amd64"), Platform("arm64")))),
+        (PROJECT, replace(VARIANT, accelerator=Accelerator.CUDA)),
+        (PROJECT, replace(VARIANT, extras=("audio",))),
+        (PROJECT, replace(VARIANT, groups=("serve",))),
+        (PROJECT, replace(VARIANT, exclude_packages=("triton",))),
+        (PROJECT, replace(VARIANT, sources=Sources(index="https://example.org/simple"))),
+        (PROJECT, replace(VARIANT, sources=Sources(extra_indexes=("https://example.org/a",)))),
+        (PROJECT, replace(VARIANT, sources=Sources(torch_index="https://example.org/whl"))),
+        (PROJECT, replace(VARIANT, sources=Sources(find_links=(ROOT / "wheels",)))),
+    ],
+)
+def test_what_decides_a_resolution_is_in_the_digest(project: Project, variant: Variant) -> None:
+    other = lock_inputs(project, variant)
+    assert other.digest != INPUTS.digest
+    assert INPUTS.differences(other)
+    assert other.differences(INPUTS)
+
+
+@pytest.mark.parametrize(
+    ("project", "variant"),
+    [
+        (replace(PROJECT, name="another", version="2"), VARIANT),
+        (replace(PROJECT, dependencies=("torch==2.13.0", " fastapi", "fastapi")), VARIANT),
+        (replace(PROJECT, extras={}), VARIANT),
+        (PROJECT, replace(VARIANT, name="default", port=80, env={"A": "b"}, command=("x",))),
+        (PROJECT, replace(VARIANT, platforms=(Platform("amd64"), Platform("amd64")))),
+    ],
+)
+def test_what_does_not_is_not(project: Project, variant: Variant) -> None:
+    once = replace(variant, platforms=tuple(dict.fromkeys(variant.platforms)))
+    assert lock_inputs(project, once).digest == INPUTS.digest
+
+
+def test_releases_of_an_accelerator_differ() -> None:
+    old = lock_inputs(PROJECT, replace(VARIANT, accelerator=Accelerator.CUDA))
+    new = lock_inputs(
+        PROJECT, replace(VARIANT, accelerator=Accelerator.CUDA, accelerator_version="12.8")
+    )
+    assert old.differences(new) == (
+        "accelerator: cuda 13.0 → cuda 12.8",
+        "the known builds of the accelerator changed",
+    )
+
+
+def test_differences_are_readable() -> None:
+    newer = replace(
+        INPUTS,
+        requirements=("fastapi>=0.165", "torch==2.13.0"),
+        platforms=("linux/amd64", "linux/arm64"),
+        python="3.13",
+        index="https://example.org/simple",
+    )
+    assert INPUTS.differences(newer) == (
+        "python: 3.11 → 3.13",
+        "platform: + linux/arm64",
+        "requirement: + fastapi>=0.165",
+        "requirement: - fastapi",
+        "index: none → https://example.org/simple",
+    )
+    one = replace(INPUTS, extra_indexes=("https://a.example.org/", "https://b.example.org/"))
+    other = replace(one, extra_indexes=one.extra_indexes[::-1])
+    assert one.differences(other) == ("extra-indexes: another order",)
+    assert INPUTS.differences(INPUTS) == ()
+
+
+def test_credentials_are_no_part_of_it() -> None:
+    sources = Sources(
+        index="https://me:word@example.org/simple",
+        extra_indexes=("https://me:word@example.org/extra",),
+        torch_index="https://me:word@example.org/whl",
+    )
+    inputs = lock_inputs(PROJECT, replace(VARIANT, sources=sources))
+    assert inputs.index == "https://example.org/simple"
+    assert inputs.extra_indexes == ("https://example.org/extra",)
+    assert inputs.torch_index == "https://example.org/whl"
+
+
+def test_directories_inside_the_project_may_move_with_it() -> None:
+    def inputs(root: Path) -> LockInputs:
+        sources = Sources(
+            find_links=(root / "wheels", Path("/opt/wheels")), torch_index=str(root / "torch")
+        )
+        return lock_inputs(replace(PROJECT, root=root), replace(VARIANT, sources=sources))
+
+    assert inputs(ROOT).find_links == ("wheels", "/opt/wheels")
+    assert inputs(ROOT).torch_index == "torch"
+    assert inputs(ROOT).digest == inputs(Path("/elsewhere")).digest
+
+
+def test_table_can_be_read_back() -> None:
+    for inputs in (INPUTS, replace(INPUTS, requirements=(), exclude=("a",), index="https://x/")):
+        assert LockInputs.from_table(inputs.to_table()) == inputs
+    assert "index" not in INPUTS.to_table()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"unknown": 1},
+        {"python": 3.11},
+        {"platforms": "linux/amd64"},
+        {"requirements": [1]},
+        {"version": "1"},
+        {"index": ["x"]},
+    ],
+)
+def test_table_that_was_edited_is_not_understood(change: dict[str, object]) -> None:
+    table = INPUTS.to_table()
+    assert LockInputs.from_table(table) is not None
+    assert LockInputs.from_table({**table, **change}) is None
+    del table["platforms"]
+    assert LockInputs.from_table(table) is None
