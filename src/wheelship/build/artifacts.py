@@ -14,7 +14,7 @@ from wheelship.debian.lock import LockedPackage
 from wheelship.errors import InputError, NetworkError
 from wheelship.events import Emit
 from wheelship.lock.model import LockedWheel
-from wheelship.store.store import Store
+from wheelship.store.store import Store, file_digest
 
 if TYPE_CHECKING:
     from wheelship.fetch.fetcher import Fetcher
@@ -62,6 +62,10 @@ class StoredArtifacts:
         self._cancelled.set()
         self._pool.shutdown(cancel_futures=True)
 
+    def abandon(self) -> None:
+        """Give up what is being fetched: whoever waits for it gets an error at once."""
+        self._cancelled.set()
+
     def prefetch(self, files: Iterable[LockedFile]) -> None:
         """Begin to fetch ``files``."""
         for file in files:
@@ -90,7 +94,9 @@ class StoredArtifacts:
     def _get(self, file: LockedFile) -> Path:
         stored = self._store.download(file.sha256)
         if _is_there(stored, file):
-            return stored
+            if isinstance(file, LockedWheel) or file_digest(stored).hex == file.sha256:
+                return stored
+            stored.unlink()  # unlike a wheel's, packages' reader could not ask to replace one
         if isinstance(file, LockedWheel):
             for path in self._local(file):
                 if _is_there(path, file):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from wheelship.build.errors import ConflictingFiles
 from wheelship.oci.config import canonical_json
 from wheelship.oci.digest import Digest
-from wheelship.plan.model import ImagePlan
+from wheelship.plan.model import ConfigurationRecipe, ImagePlan
 from wheelship.store.store import LayerRecord, Store
 
 __all__ = ["check_conflicts"]
@@ -20,8 +20,14 @@ def check_conflicts(plan: ImagePlan, records: dict[Digest, LayerRecord], store: 
     Raises:
         ConflictingFiles: two layers disagree on a path.
     """
-    keys = [layer.key for layer in plan.layers if records[layer.key].digest is not None]
-    verdict = Digest.of(canonical_json(["conflicts", 1, [key.hex for key in keys]]))
+    keys = [
+        layer.key
+        for layer in plan.layers
+        # The configuration names another user on purpose: it replaces the base's passwd and group.
+        if records[layer.key].digest is not None
+        and not isinstance(layer.recipe, ConfigurationRecipe)
+    ]
+    verdict = Digest.of(canonical_json(["conflicts", 2, [key.hex for key in keys]]))
     if store.marked(verdict)[0]:
         return
     owners: dict[str, tuple[str, str]] = {}

@@ -32,6 +32,10 @@ class Artifacts(Protocol):
         """Return the local file."""
         ...
 
+    def abandon(self) -> None:
+        """Give up what is being fetched: whoever waits for it gets an error at once."""
+        ...
+
     def replace(self, file: LockedWheel | LockedPackage) -> Path:
         """Fetch the file anew after its reader found it damaged."""
         ...

@@ -279,7 +279,10 @@ def _locked_wheels(
     if mode != "update":
         from wheelship.lock.read import read_lock as read_wheels
 
-        read_wheels(path).require_current(lock_inputs(request.project, variant))
+        lock = read_wheels(path)
+        if mode == "locked":
+            lock.require_current(lock_inputs(request.project, variant))
+        return lock.select(target), False
     lock_wheels(request, variant, around)
     selection = _selection(path, target, around.store)
     assert selection is not None  # noqa: S101 - the lock was just written for this target

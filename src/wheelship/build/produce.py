@@ -45,6 +45,9 @@ def make_layers(layers: list[LayerPlan], context: BuildContext) -> dict[Digest, 
             if not isinstance(error, Cancelled):
                 raise error
         return {key: future.result() for key, future in futures.items()}
+    except BaseException:
+        context.artifacts.abandon()
+        raise
     finally:
         cancelled.set()
         pool.shutdown(cancel_futures=True)

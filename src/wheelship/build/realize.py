@@ -22,6 +22,7 @@ from wheelship.build.context import BuildContext
 from wheelship.build.wheels import wheel_files, wheel_modules
 from wheelship.build.workshop import Workshop
 from wheelship.bytecode.compiler import Module
+from wheelship.debian.identity import DEFAULT_USER, identity_files
 from wheelship.plan.make import HEALTH_PATH, health_probe
 from wheelship.plan.model import (
     ApplicationRecipe,
@@ -119,7 +120,9 @@ def _read(content: Content) -> bytes:
 
 def _configuration(recipe: ConfigurationRecipe) -> Iterator[Entry]:
     uid, _ = recipe.user
-    found: dict[str, Directory] = {}
+    found: dict[str, Entry] = {}
+    if recipe.user != DEFAULT_USER:
+        found = {entry.path: entry for entry in identity_files(recipe.user)}
     if recipe.workdir.strip("/"):
         path = recipe.workdir.strip("/")
         found[path] = Directory(path=path)

@@ -245,7 +245,7 @@ def _show(reports: list[BuildReport], settings: Settings) -> None:
         sys.stdout.write(build_text(reports) + "\n")
     broken = [(report, excess) for report in reports for excess in budget_excess(report.built)]
     if broken and settings.json:
-        sys.exit(BudgetBroken.exit_status)
+        raise click.exceptions.Exit(BudgetBroken.exit_status)
     if broken:
         report, excess = broken[0]
         largest = sorted(report.built.layers, key=lambda one: -one.layer.descriptor.size_bytes)[:3]

@@ -221,7 +221,7 @@ def _show(report: CheckReport, settings: Settings) -> None:
         document = {"schema": "wheelship.check/1", **report.to_json()}
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
         if not report.ok:
-            sys.exit(CheckFailed.exit_status)
+            raise click.exceptions.Exit(CheckFailed.exit_status)
         return
     sys.stdout.write(f"{report.reference} with the {report.engine} engine\n")
     for step in report.steps:

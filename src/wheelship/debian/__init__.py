@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Debian packages: from the archive's signature down to the entries of a base image.
+"""Debian packages, from the signature of their archive down to the entries of a base image.
 
-Owns everything that knows what a suite, a .deb or a maintainer script is. It never runs a program
-of a package and never opens a connection: bytes come in through :class:`~.fetch.Fetch`.
+Never runs a program of a package and never opens a connection: bytes come in through
+``debian.fetch.Fetch``. Callers need ``lock``, ``mirror.choose_mirrors``, ``resolve.resolve``,
+``base.base_entries`` and ``interpreter``; all but ``lock`` are imported when needed.
 """

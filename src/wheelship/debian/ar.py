@@ -74,7 +74,7 @@ def _headers(stream: BinaryIO, size_bytes: int, where: str) -> Iterator[tuple[st
             raise InvalidDeb("truncated: its last member is incomplete", where=where)
         yield header["name"].decode().rstrip(" ").removesuffix("/"), at, size
         at += size + size % 2
-    if at - size_bytes > 1:
+    if at != size_bytes:
         raise InvalidDeb("truncated", where=where)
 
 

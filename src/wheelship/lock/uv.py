@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wheelship.errors import NetworkError
 from wheelship.lock.errors import (
     IndexOffline,
     IndexUnauthorized,
@@ -93,7 +94,8 @@ class Uv:
         try:
             # Everything it needs was fetched a moment ago; offline it asks nobody again.
             output = self._run(directory, target, arguments, offline=True)
-        except (Unresolvable, IndexOffline):
+        except (Unresolvable, NetworkError):
+            # A wheel named by its address is not cached; the cache may be turned off altogether.
             output = self._run(directory, target, arguments, offline=self.offline)
         found: dict[str, tuple[str, ...]] = {}
         for line in output.splitlines():

@@ -114,7 +114,7 @@ def _packages_layer(inputs: Inputs, group: Group, title: str) -> LayerPlan:
             release=lock.release,
             group=group,
             packages=[package.sha256 for package in read],
-            waived=[[waiver.package, waiver.reason] for waiver in waivers],
+            waived=[[one.package, one.version, one.reason] for one in waivers],
         ),
         title=f"{title}: {len(held)} packages",
         kind="base",

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,7 +43,10 @@ class InvalidLayout(InputError):
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals to write below ``path`` into errors with a fix."""
+    """Turn the operating system's refusals to write below ``path`` into errors with a fix.
+
+    A refusal that names a path elsewhere is somebody else's: an input that cannot be read, say.
+    """
     try:
         yield
     except OSError as error:
@@ -52,10 +56,15 @@ def disk_errors(path: Path) -> Iterator[None]:
                 where=str(path),
                 hint="free some space, or move the store with --store DIR or WHEELSHIP_STORE",
             ) from error
-        if error.errno in _REFUSED:
+        if error.errno in _REFUSED and _is_below(error, path):
             raise NotWritable(
                 f"cannot write: {error.strerror}",
                 where=str(error.filename or path),
                 hint="choose a directory you own with --store DIR or WHEELSHIP_STORE",
             ) from error
         raise
+
+
+def _is_below(error: OSError, path: Path) -> bool:
+    name = error.filename
+    return isinstance(name, str | os.PathLike) and Path(name).is_relative_to(path)

@@ -36,6 +36,7 @@ class CountingArtifacts:
         self.directory = directory
         self.asked: list[str] = []
         self.missing: set[str] = set()
+        self.abandoned = False
 
     def prefetch(self, files: Iterable[LockedWheel | LockedPackage]) -> None:
         del files
@@ -45,6 +46,9 @@ class CountingArtifacts:
         if file.name in self.missing:
             raise NetworkError("no route to host", where=file.name)
         return self.directory / file.filename
+
+    def abandon(self) -> None:
+        self.abandoned = True
 
     def replace(self, file: LockedWheel | LockedPackage) -> Path:
         raise AssertionError(f"{file.name} was asked for again")

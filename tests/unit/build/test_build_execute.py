@@ -137,6 +137,7 @@ def test_the_first_failure_is_reported_and_leaves_nothing_half_written(
     with pytest.raises(NetworkError) as caught:
         build_image(plan, yard.context)
     assert caught.value.where == "beta"
+    assert yard.artifacts.abandoned
     yard.store.close()
     assert not list((yard.store.root / "tmp").iterdir())
     yard.artifacts.missing.clear()

@@ -499,6 +499,7 @@ def _bundle(directory: Path, data: bytes) -> bytes:
     files = {
         "usr/share/ca-certificates/mozilla/b.crt": CERTIFICATE.replace(b"MIIB", b"SECOND"),
         "usr/share/ca-certificates/mozilla/a.crt": data,
+        "usr/share/ca-certificates/mozilla/c.crt": CERTIFICATE.replace(b"MIIB", b"THIRD"),
         "usr/share/ca-certificates/mozilla/README": b"no certificate",
     }
     directory.mkdir()
@@ -511,8 +512,8 @@ def _bundle(directory: Path, data: bytes) -> bytes:
 
 
 def test_certificates_are_bundled_in_the_order_of_their_names(tmp_path: Path) -> None:
-    second = CERTIFICATE.replace(b"MIIB", b"SECOND")
-    assert _bundle(tmp_path / "x", CERTIFICATE) == CERTIFICATE + second
+    others = [CERTIFICATE.replace(b"MIIB", name) for name in (b"SECOND", b"THIRD")]
+    assert _bundle(tmp_path / "x", CERTIFICATE) == CERTIFICATE + b"".join(others)
 
 
 @pytest.mark.parametrize("broken", [b"", b"no", CERTIFICATE + b"junk", CERTIFICATE[:-1]])

@@ -111,6 +111,10 @@ CONTAINERS: dict[str, tuple[bytes, str]] = {
         "expected data.tar.xz",
     ),
     "truncated": (ar_bytes(GOOD)[:-40], "truncated"),
+    "no padding": (
+        ar_bytes(GOOD | {"data.tar.xz": DATA + b"x" * (~len(DATA) & 1)})[:-1],
+        "truncated",
+    ),
     "truncated header": (ar_bytes(GOOD) + b"x" * 30, "no ar member"),
     "negative size": (ar_bytes(GOOD).replace(b"4         `", b"-4        `", 1), "no ar member"),
     "data after xz": (ar_bytes(GOOD | {"data.tar.xz": DATA + b"junk"}), "data after the end"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -51,6 +52,7 @@ TAMPERED: dict[str, Callable[[bytes], bytes]] = {
     "added line": _insert(b"Suite:", b"Extra: yes\n"),
     "carriage returns": lambda data: data.replace(b"\n", b"\r\n"),
     "one carriage return": lambda data: data.replace(b"Suite:", b"\rSuite:"),
+    "one line with a carriage return": lambda data: data.replace(b"Debian\n", b"Debian\r\n", 1),
     "zero byte": lambda data: data.replace(b"Suite:", b"Suite:\0"),
     "blank at the end of a line": lambda data: data.replace(b"Debian\n", b"Debian \n", 1),
     "tab at the end of a line": lambda data: data.replace(b"Debian\n", b"Debian\t\n", 1),
@@ -81,6 +83,25 @@ def test_a_tampered_file_is_refused(case: str, archive: DebArchive, signed: byte
         verified_text(tampered, archive.certificates, where="http://example.org/InRelease")
     assert caught.value.where == "http://example.org/InRelease"
     assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ("carriage returns", "carriage returns"),
+        ("one line with a carriage return", "carriage returns"),
+        ("zero byte", "zero bytes"),
+        ("blank at the end of a line", "blanks at the end of a line"),
+        ("tab at the end of a line", "blanks at the end of a line"),
+        ("dash-escaped line", "not exactly one message"),
+        ("junk before", "not exactly one message"),
+        ("second message", "not exactly one message"),
+        ("changed body", "no valid signature"),
+    ],
+)
+def test_the_refusal_says_why(case: str, message: str, archive: DebArchive, signed: bytes) -> None:
+    with pytest.raises(ArchiveUntrusted, match=message):
+        verified_text(TAMPERED[case](signed), archive.certificates, where="InRelease")
 
 
 def test_another_archives_signature_does_not_count(signed: bytes) -> None:
@@ -171,3 +192,27 @@ def test_without_an_end_nothing_expires(archive: DebArchive) -> None:
     release = _read(archive)
     assert release.valid_until is None
     check_dates(release, DATE + timedelta(days=3650), where="InRelease")
+
+
+@pytest.mark.parametrize(
+    ("text", "signer", "message"),
+    [
+        (b"another text", None, "another text than the one that is signed"),
+        (None, "0" * 40, "no valid signature"),
+    ],
+)
+def test_the_verifiers_answer_is_not_taken_on_trust(
+    text: bytes | None,
+    signer: str | None,
+    message: str,
+    archive: DebArchive,
+    signed: bytes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No known file makes sequoia answer like this; should one come up, it must not pass."""
+    right = verified_text(signed, archive.certificates, where="InRelease")
+    signature = SimpleNamespace(certificate=signer or next(iter(archive.certificates)))
+    answer = SimpleNamespace(bytes=text or right[:-1], valid_sigs=[signature])
+    monkeypatch.setattr("pysequoia.verify", lambda **_: answer)
+    with pytest.raises(ArchiveUntrusted, match=message):
+        verified_text(signed, archive.certificates, where="InRelease")

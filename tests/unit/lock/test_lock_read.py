@@ -31,6 +31,9 @@ WHEEL = (
     f'{{ url = "https://example.org/demo-1.0-py3-none-any.whl", hashes = {{ sha256 = "{HASH}" }} }}'
 )
 HEAD = 'lock-version = "1.0"\ncreated-by = "hand"\n'
+SDIST = (
+    f'sdist = {{ url = "https://example.org/demo-1.0.tar.gz", hashes = {{ sha256 = "{HASH}" }} }}'
+)
 DEMO = f'[[packages]]\nname = "demo"\nversion = "1.0"\nwheels = [{WHEEL}]\n'
 
 
@@ -111,7 +114,7 @@ def test_missing_file(tmp_path: Path) -> None:
         'vcs = { type = "git", url = "https://example.org/x.git", commit-id = "1" }',
         'directory = { path = "../demo" }',
         f'archive = {{ url = "https://example.org/demo.zip", hashes = {{ sha256 = "{HASH}" }} }}',
-        f'sdist = {{ url = "https://example.org/demo-1.0.tar.gz", hashes = {{ sha256 = "{HASH}" }} }}',
+        SDIST,
     ],
 )
 def test_what_is_no_wheel_is_refused(source: str) -> None:
@@ -121,9 +124,8 @@ def test_what_is_no_wheel_is_refused(source: str) -> None:
 
 def test_source_is_no_substitute_for_a_wheel_that_does_not_fit() -> None:
     wheel = WHEEL.replace("py3-none-any", "cp311-cp311-win_amd64")
-    sdist = f'sdist = {{ url = "https://example.org/demo-1.0.tar.gz", hashes = {{ sha256 = "{HASH}" }} }}'
     text = HEAD + DEMO.replace(WHEEL, wheel)
-    for one in (text, text + sdist):
+    for one in (text, text + SDIST):
         with pytest.raises(NoWheelForPlatform, match=r"Python 3\.11 on linux/amd64.*demo"):
             parse(one).select(AMD64)
 

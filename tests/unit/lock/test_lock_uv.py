@@ -23,68 +23,41 @@ from wheelship.lock.uv import Uv, _failure, clean_environment
 from wheelship.oci.platform import Platform
 
 TARGET = Target(python="3.11", platform=Platform("amd64"))
-HEAD = "error: No solution found when resolving dependencies\n"
+HEAD = "error: No solution found when resolving dependencies\n  cause: "
+VERSIONS = f"{HEAD}Because there is no version of torch==9 and x depends on torch==9, …"
+SDIST = f"""{HEAD}Because sdonly==1.0 has no usable wheels and all of app depend on sdonly
+         and x depends on sdonly>=1, we can conclude that your requirements are unsatisfiable.
+
+hint: Wheels are required for `sdonly` because building from source is disabled for all packages"""
+REFUSED = """error: Request failed after 3 retries in 9.9s
+  cause: Failed to fetch: http://127.0.0.1:1/simple/loc/
+  cause: error sending request for url (http://127.0.0.1:1/simple/loc/)
+  cause: Connection refused (os error 111)"""
+FAULTY = """error: Request failed after 3 retries in 7.1s
+  cause: Failed to fetch: http://127.0.0.1:1/simple/loc/
+  cause: HTTP status server error (500 Internal Server Error) for url (http://127.0.0.1:1/s/)"""
+UNKNOWN = f"{HEAD}Because loc was not found in the package registry and x depends on loc\n\n"
+UNAUTHORIZED = f"""{UNKNOWN}hint: An index URL (http://127.0.0.1:1/simple) could not be queried
+due to a lack of valid authentication credentials (401 Unauthorized)"""
+FORBIDDEN = f"{UNKNOWN}hint: An index (http://127.0.0.1:1/simple) returned a 403 Forbidden error."
+OFFLINE = f"""{HEAD}Because zzz was not found in the cache and x depends on zzz
+
+hint: Packages were unavailable because the network was disabled."""
+USAGE = "error: unexpected argument '--frobnicate' found"
 
 
 @pytest.mark.parametrize(
     ("stderr", "kind", "status"),
     [
-        (
-            HEAD + "  cause: Because there is no version of torch==9 and x depends on torch==9, we "
-            "can conclude that your requirements are unsatisfiable.",
-            Unresolvable,
-            ExitStatus.INPUT,
-        ),
-        (
-            HEAD
-            + "  cause: Because sdonly==1.0 has no usable wheels and all versions of app depend "
-            "on sdonly, we can conclude that your requirements are unsatisfiable.\n\nhint: Wheels are"
-            " required for `sdonly` because building from source is disabled for all packages (i.e., "
-            "with `--no-build`)",
-            SdistOnly,
-            ExitStatus.INPUT,
-        ),
-        (
-            "error: Request failed after 3 retries in 9.9s\n  cause: Failed to fetch: "
-            "http://127.0.0.1:1/simple/loc/\n  cause: error sending request for url\n"
-            "  cause: Connection refused (os error 111)",
-            IndexUnreachable,
-            ExitStatus.NETWORK,
-        ),
-        (
-            "error: Request failed after 3 retries in 7.1s\n  cause: Failed to fetch: http://a/b/\n"
-            "  cause: HTTP status server error (500 Internal Server Error) for url (http://a/b/)",
-            IndexUnreachable,
-            ExitStatus.NETWORK,
-        ),
-        (
-            HEAD + "  cause: Because loc was not found in the package registry and x depends on loc"
-            "\n\nhint: An index URL (http://a/simple) could not be queried due to a lack of valid "
-            "authentication credentials (401 Unauthorized)",
-            IndexUnauthorized,
-            ExitStatus.NETWORK,
-        ),
-        (
-            HEAD
-            + "  cause: Because loc was not found\n\nhint: An index (http://a/simple) returned "
-            "a 403 Forbidden error. Check that the index URL is correct",
-            IndexUnauthorized,
-            ExitStatus.NETWORK,
-        ),
-        (
-            HEAD + "  cause: Because zzz was not found in the cache and x depends on zzz\n\nhint: "
-            "Packages were unavailable because the network was disabled. When the network is "
-            "disabled, registry packages may only be read from the cache.",
-            IndexOffline,
-            ExitStatus.NETWORK,
-        ),
-        (
-            "error: unexpected argument '--frobnicate' found",
-            UvFailed,
-            ExitStatus.MACHINE,
-        ),
+        (VERSIONS, Unresolvable, ExitStatus.INPUT),
+        (SDIST, SdistOnly, ExitStatus.INPUT),
+        (REFUSED, IndexUnreachable, ExitStatus.NETWORK),
+        (FAULTY, IndexUnreachable, ExitStatus.NETWORK),
+        (UNAUTHORIZED, IndexUnauthorized, ExitStatus.NETWORK),
+        (FORBIDDEN, IndexUnauthorized, ExitStatus.NETWORK),
+        (OFFLINE, IndexOffline, ExitStatus.NETWORK),
+        (USAGE, UvFailed, ExitStatus.MACHINE),
     ],
-    ids=["versions", "sdist", "refused", "500", "401", "403", "offline", "usage"],
 )
 def test_failures(stderr: str, kind: type[WheelshipError], status: ExitStatus) -> None:
     error = _failure(f"warning: The requested Python is old\n{stderr}\n", 1, TARGET)
@@ -96,13 +69,7 @@ def test_failures(stderr: str, kind: type[WheelshipError], status: ExitStatus) -
 
 
 def test_source_only_package_is_named_with_who_requires_it() -> None:
-    stderr = (
-        HEAD
-        + "  cause: Because sdonly==1.0 has no usable wheels and all versions of app depend on "
-        "sdonly and x depends on sdonly>=1, we can conclude that …\n\nhint: Wheels are required for "
-        "`sdonly` because building from source is disabled"
-    )
-    error = _failure(stderr, 1, TARGET)
+    error = _failure(SDIST, 1, TARGET)
     assert str(error).startswith(
         "sdonly (required by app, x): no wheel for Python 3.11 on linux/amd64, only source"
     )

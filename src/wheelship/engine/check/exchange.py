@@ -65,7 +65,11 @@ def ask(
             headers = {"Connection": "close", "User-Agent": "wheelship-check"} | message.headers
             connection.request(message.method, message.path, message.body or None, headers)
             response = connection.getresponse()
-            return Response(response.status, response.read(_BODY_BYTES))
+            body = response.read(_BODY_BYTES)
+            # A bounded read does not complain about a body that is cut off.
+            if response.length and len(body) < _BODY_BYTES:
+                raise NoAnswer(f"the answer ends {response.length} bytes early")
+            return Response(response.status, body)
         finally:
             connection.close()
     except (OSError, http.client.HTTPException) as error:
