@@ -141,6 +141,7 @@ def installed_by_uv(wheel: Path, root: Path, cache: Path) -> dict[str, Installed
     )
     after = files_below(root)
     assert {path: after.get(path) for path in before} == before
+    before |= {".lock": after[".lock"]}  # uv's guard against a second uv
     return {path: one for path, one in after.items() if path not in before}
 
 

@@ -66,5 +66,5 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def _is_below(error: OSError, path: Path) -> bool:
-    name = error.filename
-    return isinstance(name, str | os.PathLike) and Path(name).is_relative_to(path)
+    name = error.filename  # None for what fails on an open file, which is ours
+    return name is None or Path(os.fsdecode(name)).is_relative_to(path)

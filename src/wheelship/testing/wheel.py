@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import io
 import zipfile
@@ -100,8 +101,11 @@ def make_wheel(  # noqa: PLR0913 - a factory: each knob is one way a wheel can b
 
 
 def _record(content: Mapping[str, bytes], info: str) -> str:
-    rows = [f"{path},{_hash(data)},{len(data)}\n" for path, data in content.items()]
-    return "".join(rows) + f"{info}/RECORD,,\n"
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows((path, _hash(data), len(data)) for path, data in content.items())
+    writer.writerow((f"{info}/RECORD", "", ""))
+    return out.getvalue()
 
 
 def _hash(data: bytes) -> str:

@@ -13,13 +13,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,15 +134,233 @@ class Shell:
                 umask=umask,
             ) as process,
         ):
-            with peak_of(process.pid) if measured else suppress() as peak:
+            with peak_of(process.pid) if measured else nullcontext([0]) as peak:
                 process.wait()
             out.seek(0)
             err.seek(0)
             ran = Ran(
-                status=process.returncode,
-                out=out.read(),
-                err=err.read(),
-                peak_bytes=peak[0] if peak else 0,
+                status=process.returncode, out=out.read(), err=err.read(), peak_bytes=peak[0]
             )
         assert ran.status == status, f"{arguments} ended with {ran.status}:\n{ran.err}\n{ran.out}"
         return ran
+
+
+@contextmanager
+def peak_of(pid: int) -> Iterator[list[int]]:
+    """Sample the memory of a process tree; the list holds the peak, in bytes, at the end."""
+    peak = [0]
+    stop = threading.Event()
+
+    def sample() -> None:
+        while not stop.wait(_SAMPLE_SECONDS):
+            peak[0] = max(peak[0], tree_bytes(pid))
+
+    sampler = threading.Thread(target=sample)
+    sampler.start()
+    try:
+        yield peak
+    finally:
+        stop.set()
+        sampler.join()
+
+
+def tree_bytes(pid: int) -> int:
+    """Return the resident memory of ``pid`` and its descendants; shared pages count each time."""
+    total, pending = 0, [pid]
+    while pending:
+        one = pending.pop()
+        try:
+            total += int(Path(f"/proc/{one}/statm").read_text().split()[1])
+            for task in Path(f"/proc/{one}/task").iterdir():
+                pending += map(int, (task / "children").read_text().split())
+        except (OSError, IndexError):  # it ended meanwhile
+            continue
+    return total * resource.getpagesize()
+
+
+@pytest.fixture(scope="session")
+def shell() -> Iterator[Shell]:
+    named = os.environ.get("WHEELSHIP_TEST_STORE")
+    with tempfile.TemporaryDirectory(prefix="wheelship-e2e-") as directory:
+        work = Path(directory)
+        work.chmod(0o755)  # the user of an image unpacked below must get there
+        yield Shell(work=work, kept=(Path(named) if named else work / "kept") / "downloads")
+
+
+# --- a site of its own ---
+
+BASE = (
+    make_deb(
+        "base-files",
+        architecture=ARCHITECTURE,
+        members=[
+            TarMember(f"./{path}/", mode=0o755, kind=_DIRECTORY)
+            for path in ("etc", "usr", "usr/bin", "usr/lib", "tmp")
+        ],
+    ),
+    make_deb(
+        "python3.11-minimal", architecture=ARCHITECTURE, files={"usr/bin/python3.11": b"\x7fELF"}
+    ),
+)
+
+_DEMO = """
+[project]
+name = "demo"
+version = "1.0"
+requires-python = ">=3.11"
+dependencies = [{requirements}]
+
+[tool.wheelship]
+python = "3.11"
+bytecode = "none"
+command = ["demo"]
+index = "{index}"
+debian-mirror = "{mirror}"
+{table}
+"""
+
+
+@dataclass(kw_only=True)
+class Site:
+    """A project called demo, with an index for its wheels and a mirror for its base.
+
+    Attributes:
+        root: of the project.
+        store: the directory; it holds nothing yet.
+        index: serves the wheels in ``index.files`` and, as documents, the Debian packages.
+    """
+
+    root: Path
+    store: Path
+    index: PackageIndex
+    capsys: pytest.CaptureFixture[str]
+    debs: list[MadeDeb] = field(default_factory=lambda: list(BASE))
+
+    def project(self, *requirements: str, table: str = "") -> None:
+        """Write the project; it requires ``requirements``."""
+        text = _DEMO.format(
+            requirements=", ".join(f'"{one}"' for one in requirements),
+            index=self.index.simple_url,
+            mirror=f"{self.index.url}/debian",
+            table=table,
+        )
+        (self.root / "pyproject.toml").write_text(text)
+        (self.root / "demo.py").write_text("value = 1\n")
+
+    def serve(self, *wheels: MadeWheel) -> None:
+        """Offer wheels."""
+        for wheel in wheels:
+            wheel.write(self.index.files)
+
+    def base(self, *system: MadeDeb) -> None:
+        """Lock a base of made packages, with ``system`` asked for beyond it, and offer them."""
+        packages = [deb.locked() for deb in BASE]
+        packages += [deb.locked(group="system", requested=True) for deb in system]
+        for deb in (*BASE, *system):
+            self.index.documents[f"/debian/{deb.filename}"] = deb.data
+        suite = LockedSuite(name="bookworm", archive="main", date="2026-07-01T00:00:00Z")
+        lock = DebianLock(
+            release="bookworm",
+            architecture=ARCHITECTURE,
+            suites=(suite,),
+            packages=tuple(sorted(packages, key=lambda one: one.name)),
+        )
+        write_lock(self.root / "wheelship.lock", [lock])
+
+    def run(self, *arguments: str, status: int = 0) -> Ran:
+        """Run ``wheelship arguments…`` in this process and require its exit status."""
+        self.capsys.readouterr()
+        found = main([*arguments])
+        shown = self.capsys.readouterr()
+        assert found == status, f"{arguments} ended with {found}:\n{shown.err}\n{shown.out}"
+        return Ran(status=found, out=shown.out, err=shown.err)
+
+    def lock(self) -> None:
+        """Lock the wheels; the base is locked already."""
+        self.run("lock", str(self.root), "--quiet")
+
+    def build(self, *options: str) -> dict[str, Any]:
+        """Build the project and return the image of its report."""
+        return self.run("build", str(self.root), "--json", *options).image
+
+    def refuse(
+        self, *arguments: str, code: str, status: int, says: Sequence[str] = ()
+    ) -> dict[str, Any]:
+        """Require that a command fails as a user deserves it, and return the error.
+
+        It has its code and status, names the culprit, offers a fix, and leaves the project, the
+        layout and the store as good as they were.
+        """
+        before = tree_of(self.root)
+        ran = self.run(*arguments, "--json", status=status)
+        error = ran.document["error"]
+        assert error["code"] == code, error
+        assert error["exit_status"] == status
+        text = f"{error['where']}: {error['message']}"
+        for word in says:
+            assert word in text, f"{word!r} is not in {text!r}"
+        hints = [one["hint"] for one in error.get("findings", ())] or [error["hint"]]
+        assert all(hints), f"no hint: {error}"
+        assert "Traceback" not in ran.err
+        assert tree_of(self.root) == before, "the project changed"
+        self.require_sound_store()
+        assert isinstance(error, dict)
+        return error
+
+    def require_sound_store(self) -> None:
+        """Require that no unfinished work is left and that every file is what its name says."""
+        if not self.store.exists():
+            return
+        assert list((self.store / "tmp").iterdir()) == []
+        for folder in ("blobs/sha256", "downloads"):
+            for path in (self.store / folder).iterdir():
+                if path.suffix != ".partial":
+                    assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
+
+    def blobs(self) -> set[str]:
+        """Return the names of the layers in the store."""
+        return {path.name for path in (self.store / "blobs/sha256").iterdir()}
+
+
+def tree_of(root: Path) -> dict[str, bytes]:
+    """Return the files below ``root``, with their content."""
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in sorted(root.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def site(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Site]:
+    for name in list(os.environ):
+        if name.upper().startswith(("PIP_", "UV_", "WHEELSHIP_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    for name in ("root", "wheels", "home"):
+        (tmp_path / name).mkdir()
+    with PackageIndex(tmp_path / "wheels") as index:
+        settings = {
+            "WHEELSHIP_STORE": str(tmp_path / "store"),
+            "HOME": str(tmp_path / "home"),
+            "XDG_CONFIG_DIRS": str(tmp_path / "home"),
+            "PIP_CONFIG_FILE": os.devnull,
+            "UV_CACHE_DIR": str(tmp_path / "uv"),
+            # Whoever asks for another address asks this server, which does not know it.
+            "http_proxy": index.url,
+            "https_proxy": index.url,
+            "no_proxy": "127.0.0.1",
+        }
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.chdir(tmp_path)
+        made = Site(
+            root=tmp_path / "root", store=tmp_path / "store", index=index, capsys=capsys
+        )
+        made.serve(make_wheel("alpha", files={"alpha/__init__.py": b"", "alpha/data": bytes(9000)}))
+        made.project("alpha")
+        made.base()
+        yield made
