@@ -2,7 +2,7 @@
 """What we make of real wheels is what uv installs, file by file, but for a written list.
 
 Compared are path, bytes and executable bit. uv installs into a virtual environment of the running
-Python, one per wheel; our entries name the same prefix, so even the scripts' first lines must agree.
+Python, one per wheel. Our entries name the same prefix, so even the scripts' first lines agree.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import posixpath
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +33,7 @@ from wheelship.wheel.script import parse_scripts
 pytestmark = pytest.mark.integration
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+SITE = f"lib/python{PYTHON}/site-packages"
 
 # Small wheels of many makers and years; together about 40 MB.
 REQUIREMENTS = [
@@ -86,6 +87,9 @@ ONLY_UV = {
     "REQUESTED": "says that the user named the package; a lock's packages are all alike",
     "direct_url.json": "says which local file it came from; an image must not know that",
     "uv_cache.json": "uv's own note",
+}
+ONLY_UV_SCRIPTS = {
+    f"bin/pip{PYTHON}": "a name that uv and pip add to pip's own scripts; its wheel has none",
 }
 
 
@@ -162,9 +166,10 @@ def _is_file(one: Found) -> bool:
     return one.kind == b"0"
 
 
-def is_info(path: str, names: dict[str, str]) -> bool:
+def is_info(path: str, names: Container[str]) -> bool:
+    """Tell a file of the wheel's own ``.dist-info``; vendored packages have theirs deeper down."""
     folder, name = posixpath.split(path)
-    return folder.endswith(".dist-info") and name in names
+    return posixpath.dirname(folder) == SITE and folder.endswith(".dist-info") and name in names
 
 
 def shipped_bytecode(path: str) -> bool:
@@ -175,7 +180,7 @@ def shipped_bytecode(path: str) -> bool:
 def entry_points(files: dict[str, Installed]) -> set[str]:
     """Return the paths of the scripts made for entry points, whose text each installer words."""
     for path, one in files.items():
-        if path.endswith(".dist-info/entry_points.txt"):
+        if is_info(path, {"entry_points.txt"}):
             points = parse_scripts(one.data.decode(), path)
             return {f"bin/{point.name}" for point in points}
     return set()
@@ -192,7 +197,7 @@ def compare(wheel: Path, folder: Path, cache: Path) -> dict[str, Installed]:
     expected = {
         path: one
         for path, one in theirs.items()
-        if not is_info(path, ONLY_UV) and not shipped_bytecode(path)
+        if not is_info(path, ONLY_UV) and path not in ONLY_UV_SCRIPTS and not shipped_bytecode(path)
     }
     assert set(ours) == set(expected)
     scripts = entry_points(ours)
@@ -210,10 +215,9 @@ def compare(wheel: Path, folder: Path, cache: Path) -> dict[str, Installed]:
 
 def check_record(files: dict[str, Installed]) -> None:
     """Recording installed projects: every file is listed, with its hash and size."""
-    (record,) = [path for path in files if path.endswith(".dist-info/RECORD")]
-    site = posixpath.dirname(posixpath.dirname(record))
+    (record,) = [path for path in files if is_info(path, {"RECORD"})]
     rows = csv.reader(io.StringIO(files[record].data.decode()))
-    listed = {posixpath.normpath(f"{site}/{path}"): (hashed, size) for path, hashed, size in rows}
+    listed = {posixpath.normpath(f"{SITE}/{path}"): (hashed, size) for path, hashed, size in rows}
     assert set(listed) == set(files)
     assert listed.pop(record) == ("", "")
     for path, (hashed, size) in listed.items():
@@ -280,4 +284,4 @@ def test_a_wheel_of_everything_installs_as_uv_installs_it(folder: Path, cache: P
     made = make_wheel("Demo.Pkg", files=files, modes=modes, console_scripts=scripts)
     ours = compare(made.write(folder), folder, cache)
     assert "bin/Demo-2.x" in ours
-    assert f"lib/python{PYTHON}/site-packages/demo/ünïcode.txt" in ours
+    assert f"{SITE}/demo/ünïcode.txt" in ours

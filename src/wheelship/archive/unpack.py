@@ -278,11 +278,11 @@ class _Tree:
             raise InvalidLayer(f"would be written through {path!r}, which is no directory")
         self._clear_way(directory, name, path, for_directory=False)
         os.mkdir(name, _WHILE_FILLING, dir_fd=directory)
-        self._made.add(path)
+        self._claim(tuple(path.split("/")))
         self._modes[path] = self._seen(0o755, 0, 0)
 
     def _claim(self, parents: tuple[str, ...]) -> None:
-        """Keep the parents of what this layer makes from its own opaque whiteouts."""
+        """Keep the parents of what this layer makes from its own whiteouts."""
         if "/".join(parents) not in self._made:
             self._made.update("/".join(parents[: depth + 1]) for depth in range(len(parents)))
 

@@ -26,7 +26,8 @@ def mismatches(expected: Json, actual: Json, path: str = "$") -> Iterator[str]:
     elif isinstance(expected, list):
         yield from _list(expected, actual, path)
     elif _is_number(expected) and _is_number(actual):
-        if not abs(_number(expected) - _number(actual)) <= TOLERANCE:  # NaN differs from everything
+        # Written so that NaN differs from everything and infinity from itself does not.
+        if expected != actual and not abs(_number(expected) - _number(actual)) <= TOLERANCE:
             yield f"{path} is {actual}, expected {expected} ± {TOLERANCE}"
     elif type(expected) is not type(actual) or expected != actual:
         yield f"{path} is {_shown(actual)}, expected {_shown(expected)}"
