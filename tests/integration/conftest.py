@@ -55,7 +55,13 @@ def missing(reason: str) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def docker_host() -> Iterator[str]:
-    """The address of a daemon of our own: private socket and storage, no network of its own."""
+    """The address of a daemon of our own: private socket and storage, no bridge network.
+
+    ``WHEELSHIP_TEST_DOCKER_HOST`` names another one, for CI machines where we are not root.
+    """
+    if address := os.environ.get("WHEELSHIP_TEST_DOCKER_HOST"):
+        yield address
+        return
     if not DOCKERD.exists() or not DOCKER.exists():
         missing("needs Docker: apt-get install docker.io")
     if os.geteuid() != 0:
@@ -103,7 +109,10 @@ def docker_client(docker_host: str) -> tuple[Path, dict[str, str]]:
 @pytest.fixture
 def workspace() -> Iterator[Path]:
     """A directory for unpacked images that every user can get to, unlike pytest's own."""
-    with tempfile.TemporaryDirectory(prefix="wheelship-test-") as name:
+    memory = Path("/dev/shm")  # noqa: S108 - files are made there 30 times as fast as on some disks
+    fast = os.access(memory, os.W_OK) and not os.statvfs(memory).f_flag & os.ST_NOEXEC
+    place = memory if fast else None
+    with tempfile.TemporaryDirectory(prefix="wheelship-test-", dir=place) as name:
         path = Path(name)
         path.chmod(0o755)
         yield path

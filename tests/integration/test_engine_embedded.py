@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import select
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -20,7 +22,14 @@ import pytest
 
 import wheelship
 from wheelship.engine.embedded import Embedded
-from wheelship.engine.errors import ImageNotRunnable, NamespacesForbidden, StartFailed
+from wheelship.engine.errors import (
+    EngineLost,
+    ImageNotRunnable,
+    NamespacesForbidden,
+    PortTaken,
+    StartFailed,
+)
+from wheelship.engine.forward import Forward
 from wheelship.engine.model import ImageFiles, Options, Running
 from wheelship.events import discard
 
@@ -140,6 +149,16 @@ print(json.dumps(found))
     assert all(code in (1, 22) for code in answers.values()), answers  # EPERM, EINVAL (no such id)
 
 
+def test_even_an_image_for_root_has_no_capabilities(
+    embedded: Embedded, make_image: MakeImage
+) -> None:
+    with embedded.start(make_image(port=PORT, user="0:0"), Options(), discard) as service:
+        status = ask(service, "print(json.dumps(open('/proc/self/status').read()))")
+        assert ask(service, "print(json.dumps([os.getuid(), os.getgid()]))") == [0, 0]
+    sets = [line.split()[1] for line in status.splitlines() if line.startswith("Cap")]
+    assert sets == ["0" * 16] * 5
+
+
 def test_commands_end_with_their_status_or_are_killed(
     embedded: Embedded, make_image: MakeImage
 ) -> None:
@@ -253,6 +272,20 @@ def test_service_dies_with_a_killed_wheelship(
         assert os.read(pipe, 100) == b""  # nobody holds the other end any more
 
 
+def test_service_dies_with_its_killed_supervisor(embedded: Embedded, make_image: MakeImage) -> None:
+    """And whoever asks for it is told, instead of waiting."""
+    read, write = os.pipe()
+    with embedded.start(make_image(port=PORT), Options(output=write), discard) as service:
+        os.close(write)
+        assert os.read(read, 100).startswith(b"listening as")
+        os.kill(service._supervisor._process.pid, signal.SIGKILL)
+        assert select.select([read], [], [], 30)[0] == [read]
+        assert os.read(read, 100) == b""
+        with pytest.raises(EngineLost, match="ended unexpectedly"):
+            service.status()
+    os.close(read)
+
+
 def test_nothing_is_mounted_or_running_afterwards(
     embedded: Embedded, make_image: MakeImage
 ) -> None:
@@ -277,6 +310,7 @@ import json, sys
 from pathlib import Path
 from wheelship.engine.check import CheckSpec, check
 from wheelship.engine.choose import Machine, choose
+from wheelship.engine.forward import Forward
 from wheelship.engine.model import ImageFiles, LayerFile
 from wheelship.oci.config import ImageConfig
 from wheelship.oci.digest import Digest
@@ -436,3 +470,31 @@ def test_forbidden_namespaces_are_an_error_for_the_engine_itself(
         broken.start(make_image(port=PORT), Options(), discard)
     assert getattr(caught.value, "code", "") == "engine-lost"
     assert NamespacesForbidden.code == "namespaces-forbidden"
+
+
+def test_port_of_the_service_can_be_lent_to_this_machine(
+    embedded: Embedded, make_image: MakeImage
+) -> None:
+    def get(port: int) -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    with embedded.start(make_image(port=PORT), Options(), discard) as service:
+        while not service.log(1):
+            time.sleep(0.01)
+        with Forward(0, lambda: service.dial(PORT)) as forward:
+            assert [get(forward.port) for _ in range(3)] == [200, 200, 200]
+            with socket.create_connection(("127.0.0.1", forward.port)):
+                assert get(forward.port) == 200  # one that says nothing holds up nobody
+                with pytest.raises(PortTaken):
+                    Forward(forward.port, lambda: service.dial(PORT))
+            port = forward.port
+            left = socket.create_connection(("127.0.0.1", port))
+        assert left.recv(1) == b""
+        left.close()
+        with pytest.raises(ConnectionRefusedError):
+            get(port)

@@ -177,7 +177,7 @@ def test_c_library_of_the_base_decides(service: Service) -> None:
 
 
 def test_most_specific_wheel_is_locked(service: Service) -> None:
-    """soundfile has a pure wheel, which is no use, beside one that brings its library."""
+    """``soundfile`` has a pure wheel, which is no use, beside one that brings its library."""
     for tag in ("py3-none-any", "py3-none-manylinux_2_17_x86_64", "py3-none-manylinux_2_5_x86_64"):
         service.publish("demo", tag=tag)
     service.needs("demo")
@@ -596,6 +596,15 @@ def test_pip_s_settings_are_heard(service: Service) -> None:
     service.index.received.clear()
     service.lock(machine=machine)
     assert service.wheels()["demo"].path == service.root / "wheels/demo-3.0-py3-none-any.whl"
+    assert service.index.received == []
+
+
+def test_local_torch_needs_no_index_at_all(service: Service) -> None:
+    path = local_torch(service)
+    publish(service.root / "wheels", "helper")
+    service.needs("torch==2.13.0")
+    service.lock(machine=MachineSources(no_index=True))
+    assert service.wheels()["torch"].path == path
     assert service.index.received == []
 
 

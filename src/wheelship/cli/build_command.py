@@ -19,6 +19,7 @@ from wheelship.oci.platform import Platform
 
 if TYPE_CHECKING:
     from wheelship.build.prepare import LockMode, Prepared, Surroundings
+    from wheelship.build.sink import Output
     from wheelship.report.build import BuildReport
     from wheelship.request.model import Request
     from wheelship.store.store import Store
@@ -47,7 +48,7 @@ class _Call:
     variants: tuple[str, ...]
     platforms: tuple[Platform, ...]
     every: bool
-    outputs: tuple[str, ...]
+    outputs: tuple[Output, ...]
     tag: str | None
     mode: LockMode
     offline: bool
@@ -110,11 +111,14 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     """
     if locked and frozen:
         raise click.UsageError("--locked and --frozen exclude each other")
+    from wheelship.build.sink import parse_output
+
     call = _Call(
         variants=variants,
         platforms=tuple(Platform.parse(one) for one in platforms),
         every=every,
-        outputs=outputs,
+        # Read here: nobody wants to hear of a typing error when all is built.
+        outputs=tuple(parse_output(text, Path.cwd()) for text in outputs),
         tag=tag,
         mode="locked" if locked else "frozen" if frozen else "update",
         offline=offline,
@@ -222,7 +226,7 @@ def _one(
     if ":" not in reference.rpartition("/")[2]:
         reference += f":{prepared.plan.variant}"
     default = f"oci:{request.project.root / 'dist' / prepared.plan.name}"
-    outputs = [parse_output(text, Path.cwd()) for text in call.outputs or (default,)]
+    outputs = call.outputs or (parse_output(default, Path.cwd()),)
     for output in outputs:
         deliver(built, output, around.store, reference, around.emit)
     phases.end("output")

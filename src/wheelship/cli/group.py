@@ -82,13 +82,14 @@ def command_group() -> click.Group:
     return _wheelship
 
 
-def run(argv: Sequence[str]) -> int:  # noqa: PLR0911 - one way out per kind of end
+def run(argv: Sequence[str]) -> int:
     """Parse ``argv``, run the command and return the exit status; errors are rendered here."""
     settings = Settings(environ=dict(os.environ))
     try:
-        _wheelship.main(args=list(argv), prog_name="wheelship", standalone_mode=False, obj=settings)
-    except click.exceptions.Exit as stop:
-        return stop.exit_code
+        # Told not to end the process, click returns the status of an Exit where it was raised.
+        status = _wheelship.main(
+            args=list(argv), prog_name="wheelship", standalone_mode=False, obj=settings
+        )
     except click.ClickException as error:
         error.show()
         return ExitStatus.USAGE
@@ -102,4 +103,4 @@ def run(argv: Sequence[str]) -> int:  # noqa: PLR0911 - one way out per kind of 
         return render_failure(error, settings)
     except Exception as error:  # noqa: BLE001 - the outermost frame: anything here is our bug
         return render_bug(error, settings)
-    return ExitStatus.DONE
+    return status if isinstance(status, int) else ExitStatus.DONE

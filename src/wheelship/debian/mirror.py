@@ -13,13 +13,13 @@ can therefore be named in three ways:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from wheelship.debian.control import paragraph
-from wheelship.debian.distribution import Distribution
+from wheelship.debian.distribution import RELEASES, Distribution, Suite, distribution
 from wheelship.debian.errors import InvalidMirror
 from wheelship.debian.lock import DebianLock, LockedPackage
 
@@ -131,21 +131,18 @@ def without_credentials(url: str) -> str:
 
 
 def _from_apt(table: Distribution, apt: Path) -> Mirrors | None:
+    """Return the mirrors of apt's sources for the release, else those for another release.
+
+    A mirror of one release holds them all, and what it sends is verified whatever its address; a
+    machine with bookworm would otherwise leave its mirror when it builds on trixie.
+    """
     sources = list(_sources(apt))
+    others = [distribution(name) for name in RELEASES if name != table.codename]
     found: dict[str, _Source] = {}
-    for suite in table.suites:
-        candidates = [
-            source
-            for source in sources
-            if suite.name in source.suites
-            and "main" in source.components
-            and ("debian-archive" in source.signed_by or not source.signed_by)
-        ]
-        # Other vendors name their suites after Debian's and often their component "main" too.
-        ending = f"/{_DIRECTORIES[suite.archive]}"
-        candidates.sort(key=lambda source: (not source.signed_by, not source.uri.endswith(ending)))
-        if candidates:
-            found.setdefault(suite.archive, candidates[0])
+    for release in (table, *others):
+        for suite in release.suites:
+            if suite.archive not in found and (source := _best(suite, sources)) is not None:
+                found[suite.archive] = source
     if not found:
         return None
     fallback = parse_mirror(_DEFAULT)
@@ -157,6 +154,21 @@ def _from_apt(table: Distribution, apt: Path) -> Mirrors | None:
         security=found["security"].uri if "security" in found else fallback.security,
         dated=not unchecked and all(source.dated for source in found.values()),
     )
+
+
+def _best(suite: Suite, sources: Iterable[_Source]) -> _Source | None:
+    """Return the source that most likely is Debian's own archive of ``suite``."""
+    candidates = [
+        source
+        for source in sources
+        if suite.name in source.suites
+        and "main" in source.components
+        and ("debian-archive" in source.signed_by or not source.signed_by)
+    ]
+    # Other vendors name their suites after Debian's and often their component "main" too.
+    ending = f"/{_DIRECTORIES[suite.archive]}"
+    candidates.sort(key=lambda source: (not source.signed_by, not source.uri.endswith(ending)))
+    return candidates[0] if candidates else None
 
 
 def _sources(apt: Path) -> Iterator[_Source]:

@@ -47,31 +47,36 @@ class Supervisor:
 
     def __init__(self, python: Path, order: Order, output: int | None, trace: BinaryIO) -> None:
         self._control, theirs = socket.socketpair(type=socket.SOCK_SEQPACKET)
+        self._control.settimeout(_ANSWER_SECONDS)
+        self._turn = threading.Lock()  # one question, one answer
+        self._trace = trace
         with theirs:
-            self._control.settimeout(_ANSWER_SECONDS)
-            self._turn = threading.Lock()  # one question, one answer
-            self._trace = trace
-            self._process = subprocess.Popen(
-                [
-                    str(python),
-                    *("-I", "-S", "-B", "-c", _PROGRAM),
-                    str(Path(wheelship.__file__).parent.parent),
-                    str(theirs.fileno()),
-                ],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=trace,
-                stderr=trace,
-                env={},
-                cwd="/",
-                start_new_session=True,  # Ctrl-C is for us; we end the sandbox in order
-            )
+            self._process = self._execute(python, theirs)
         try:
             packet = {"order": order}
             self.service: int = self._ask(packet, () if output is None else (output,))["pid"]
         except BaseException:
             self.close()
             raise
+
+    def _execute(self, python: Path, theirs: socket.socket) -> subprocess.Popen[bytes]:
+        packages = str(Path(wheelship.__file__).parent.parent)
+        try:
+            return subprocess.Popen(
+                [str(python), "-I", "-S", "-B", "-c", _PROGRAM, packages, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._trace,
+                stderr=self._trace,
+                env={},
+                cwd="/",
+                start_new_session=True,  # Ctrl-C is for us; we end the sandbox in order
+            )
+        except OSError as error:
+            self._control.close()
+            raise EngineLost(
+                f"cannot execute Python for the sandbox: {error.strerror}", where=str(python)
+            ) from error
 
     def __enter__(self) -> Self:
         return self

@@ -102,6 +102,7 @@ class Transport:
                 )
             response = self._pool(here).request(
                 method,
+                # Credentials in a redirect are the server's idea, not the user's.
                 without_credentials(here),
                 headers={**headers, **self._identity(here)},
                 preload_content=False,
@@ -159,8 +160,7 @@ def _is_direct(host: str, port: int, no_proxy: str) -> bool:
 def _redirected(url: str, status: int, location: str | None) -> str:
     if not location:
         raise HttpStatus(f"redirected to nowhere: {display_url(url)}", status=status)
-    # Credentials in a redirect are the server's idea, not the user's.
-    target = without_credentials(urljoin(url, location))
+    target = urljoin(url, location)
     if origin(url)[0] == "https" and origin(target)[0] != "https":
         raise InsecureRedirect(
             f"{display_url(url)} redirects to {display_url(target)}, which is not protected",

@@ -77,6 +77,7 @@ class Resolver:
         """Return the wheels for ``target``, by name.
 
         ``pins`` are versions to prefer; they give way where a requirement needs another one.
+        ``upgrade`` says for which packages uv asks the index anew.
 
         uv sends only direct requirements to the index they are routed to. A member of one of the
         accelerator's families that something else requires is therefore made direct, and all is
@@ -150,10 +151,8 @@ class _Run:
         """Return the packages of uv's lock."""
         resolver = self.resolver
         (self.directory / "pyproject.toml").write_text(self._project().text(), "utf-8")
-        (self.directory / _OUTPUT).write_text(_preferences(pins, upgrade), "utf-8")
+        (self.directory / _OUTPUT).write_text(_preferences(pins), "utf-8")
         self._options = self._links()
-        if resolver.machine.no_index:
-            self._options.append("--no-index")
         resolver.uv.compile(self.directory, self.target, [*self._options, *upgrade.options()])
         document = tomllib.loads((self.directory / _OUTPUT).read_text("utf-8"))
         packages: list[dict[str, Any]] = document.get("packages", [])
@@ -173,31 +172,35 @@ class _Run:
             constraints=resolver.inputs.constraints,
             exclude=resolver.inputs.exclude,
             sources={route.package: route.index or own for route in self.routes},
-            index=resolver.sources.index or resolver.machine.index,
-            extra_indexes=(*resolver.sources.extra_indexes, *resolver.machine.extra_indexes),
+            index=self._index(),
+            extra_indexes=()
+            if resolver.machine.no_index
+            else (*resolver.sources.extra_indexes, *resolver.machine.extra_indexes),
         )
 
-    def _links(self) -> list[str]:
-        """Return where uv finds the local wheels that belong to no family."""
+    def _index(self) -> str | None:
         resolver = self.resolver
-        others = [
-            wheel
-            for wheel in self.local
-            if resolver.row.family_of(wheel.name) is None
-            and misfit(wheel, resolver.row, self.target) is None
-        ]
+        if resolver.machine.no_index:
+            # uv's --no-index would turn off the index of local wheels too; an empty one does not.
+            (self.directory / "nothing").mkdir(exist_ok=True)
+            return (self.directory / "nothing").as_uri()
+        return resolver.sources.index or resolver.machine.index
+
+    def _links(self) -> list[str]:
+        """Return where uv finds local wheels; it ignores them for packages that are routed."""
+        resolver = self.resolver
+        fitting = [one for one in self.local if misfit(one, resolver.row, self.target) is None]
         pages = list(resolver.machine.link_pages)
-        if others:
-            pages.append(write_page(self.directory / "links.html", others, resolver.sha256_of))
+        if fitting:
+            pages.append(write_page(self.directory / "links.html", fitting, resolver.sha256_of))
         return [word for page in pages for word in ("--find-links", page)]
 
 
-def _preferences(pins: Mapping[str, str], upgrade: Upgrade) -> str:
+def _preferences(pins: Mapping[str, str]) -> str:
     """Return a lock that holds nothing but versions: uv prefers those of the file it replaces."""
-    kept = {name: version for name, version in sorted(pins.items()) if upgrade.keeps(name)}
     lines = ['lock-version = "1.0"', 'created-by = "wheelship"']
-    lines += [] if kept else ["packages = []"]
-    for name, version in kept.items():
+    lines += [] if pins else ["packages = []"]
+    for name, version in sorted(pins.items()):
         lines += ["[[packages]]", f"name = {string(name)}", f"version = {string(version)}"]
     return "\n".join(lines) + "\n"
 

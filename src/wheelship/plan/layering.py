@@ -23,7 +23,7 @@ more would leave too few of the 40 layers to the heavy wheels of a CUDA image.""
 HEAVY_BYTES = 2_000_000
 """Compressed size from which a wheel is worth a layer of its own."""
 
-_FIXED_LAYERS = 4  # base, python, application, configuration
+_FIXED_LAYERS = 5  # base, system packages, python, application, configuration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,23 +31,30 @@ class Layering:
     """``own`` in layer order (largest first); ``groups`` by ascending group number, none empty.
 
     ``own_bytecode`` are the names whose bytecode is a layer of its own; the bytecode of all
-    others joins the group their name falls into.
+    others joins the group their name falls into, one of ``group_count``.
     """
 
     own: tuple[LockedWheel, ...]
     groups: tuple[tuple[LockedWheel, ...], ...]
     own_bytecode: frozenset[str]
+    group_count: int
 
     def bytecode_groups(self) -> tuple[tuple[LockedWheel, ...], ...]:
         """Return the wheels whose bytecode shares a layer, group by group."""
         rest = [wheel for wheel in self.own if wheel.name not in self.own_bytecode]
-        return _grouped([*rest, *(wheel for group in self.groups for wheel in group)])
+        light = [wheel for group in self.groups for wheel in group]
+        return _grouped([*rest, *light], self.group_count)
 
 
 def arrange(wheels: Iterable[LockedWheel], limit: int) -> Layering:
-    """Divide ``wheels`` so that the image stays within ``limit`` layers where that is possible."""
+    """Divide ``wheels`` so that the image stays within ``limit`` layers.
+
+    Each group takes a layer for its wheels and one for their bytecode. Only a limit that does not
+    even leave room for one group is exceeded.
+    """
     ordered = sorted(wheels, key=lambda wheel: (-wheel.size_bytes, wheel.name))
-    left = limit - _FIXED_LAYERS - 2 * GROUPS
+    group_count = max(1, min(GROUPS, (limit - _FIXED_LAYERS) // 2))
+    left = limit - _FIXED_LAYERS - 2 * group_count
     own: list[LockedWheel] = []
     with_bytecode: set[str] = set()
     for wheel in ordered:
@@ -60,21 +67,24 @@ def arrange(wheels: Iterable[LockedWheel], limit: int) -> Layering:
             with_bytecode.add(wheel.name)
     return Layering(
         own=tuple(own),
-        groups=_grouped(ordered[len(own) :]),
+        groups=_grouped(ordered[len(own) :], group_count),
         own_bytecode=frozenset(with_bytecode),
+        group_count=group_count,
     )
 
 
-def _grouped(wheels: Iterable[LockedWheel]) -> tuple[tuple[LockedWheel, ...], ...]:
+def _grouped(
+    wheels: Iterable[LockedWheel], group_count: int
+) -> tuple[tuple[LockedWheel, ...], ...]:
     groups: dict[int, list[LockedWheel]] = {}
     for wheel in sorted(wheels, key=lambda wheel: wheel.name):
-        groups.setdefault(group_of(wheel.name), []).append(wheel)
+        groups.setdefault(_group_of(wheel.name, group_count), []).append(wheel)
     return tuple(tuple(groups[number]) for number in sorted(groups))
 
 
-def group_of(name: str) -> int:
+def _group_of(name: str, group_count: int) -> int:
     """Return the group of a normalised package name."""
-    return hashlib.sha256(name.encode()).digest()[0] % GROUPS
+    return hashlib.sha256(name.encode()).digest()[0] % group_count
 
 
 def _binary_only(wheel: LockedWheel) -> bool:

@@ -14,6 +14,7 @@ import json
 import re
 import socket
 import struct
+import sys
 import time
 import zipfile
 from collections.abc import Mapping
@@ -89,7 +90,7 @@ class PackageIndex:
         self.received: list[Received] = []
         self.login: tuple[str, str] | None = None
         self._lock = Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
+        self._server = _Server(("127.0.0.1", 0), _handler_of(self))
         self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> Self:
@@ -178,6 +179,14 @@ class PackageIndex:
             for path in files
         ]
         return ("<!DOCTYPE html>\n" + "\n".join(rows)).encode()
+
+
+class _Server(ThreadingHTTPServer):
+    """A server that says nothing about clients that hang up."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):

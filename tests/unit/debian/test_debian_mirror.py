@@ -103,7 +103,6 @@ deb http://sec.example/debian-security/ bookworm-security main
 @pytest.mark.parametrize(
     "text",
     [
-        "deb http://x.example/debian trixie main\n",
         "deb http://x.example/debian stable main\n",
         "deb http://x.example/debian bookworm contrib\n",
         "deb http://x.example/debian bookworm-backports main\n",
@@ -128,6 +127,15 @@ deb http://good.example/debian bookworm main
     signed = "deb [signed-by=/x/debian-archive-keyring.gpg] http://own.example/x bookworm main #\n"
     found = _from_apt(tmp_path, sources_list=text + signed)
     assert found.main == "http://own.example/x"
+
+
+def test_a_mirror_of_another_release_serves_where_there_is_none_of_its_own(tmp_path: Path) -> None:
+    other = "deb http://other.example/debian trixie main\n"
+    assert _from_apt(tmp_path, sources_list=other) == Mirrors(
+        main="http://other.example/debian", security="http://other.example/debian-security"
+    )
+    own = "deb http://own.example/debian bookworm main\n"
+    assert _from_apt(tmp_path, sources_list=other + own).main == "http://own.example/debian"
 
 
 def test_disabled_sources_do_not_count(tmp_path: Path) -> None:

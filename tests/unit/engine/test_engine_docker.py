@@ -14,7 +14,7 @@ import pytest
 
 from wheelship.engine.choose import Machine, choose
 from wheelship.engine.docker import Client, Docker
-from wheelship.engine.errors import DockerFailed, DockerMissing, StartFailed
+from wheelship.engine.errors import DockerFailed, DockerMissing, EngineLost, StartFailed
 from wheelship.engine.model import ImageFiles, Options
 from wheelship.events import Advanced, Event, Finished, discard
 from wheelship.oci.config import ImageConfig
@@ -230,5 +230,5 @@ def test_missing_docker_is_an_error_when_it_was_asked_for(tmp_path: Path) -> Non
 def test_unusable_docker_is_passed_over_otherwise(script: Script, tmp_path: Path) -> None:
     """What comes next is the embedded engine, which needs the (here missing) Python."""
     remote = script.client('context) echo "ssh://build.example.org";;', VERSION)
-    with pytest.raises(FileNotFoundError, match="/nonexistent/python"):
+    with pytest.raises(EngineLost, match="cannot execute Python"):
         choose("auto", machine(remote, tmp_path), discard)

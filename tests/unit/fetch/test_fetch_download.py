@@ -493,9 +493,13 @@ def test_first_failure_stops_the_rest(
         )
         for number in range(1, 30)
     ]
+    events: list[Progress] = []
     with pytest.raises(HttpStatus):
-        fetcher.download_all(jobs, workers=2)
+        fetcher.download_all(jobs, workers=2, emit=events.append)
     assert len(index.received) < 29
+    begun = [event.subject for event in events if isinstance(event, Started)]
+    assert len(begun) < 29
+    assert begun == list(dict.fromkeys(begun))
 
 
 # Credentials

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What uv locked becomes wheels of ours, or a clear refusal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+from wheelship.lock.answer import check_are_wheels, locked_wheels
+from wheelship.lock.errors import MissingHash, NotAWheel
+from wheelship.lock.model import LockedWheel
+from wheelship.lock.target import Target
+from wheelship.oci.platform import Platform
+
+TARGET = Target(python="3.11", platform=Platform("amd64"))
+
+
+def answer(*files: dict[str, Any], **package: Any) -> LockedWheel:
+    document = {"name": "demo", "version": "1.0", "wheels": list(files), **package}
+    (wheel,) = locked_wheels([document], {}, lambda _: 77, TARGET)
+    return wheel
+
+
+def file(tag: str = "py3-none-any", **fields: Any) -> dict[str, Any]:
+    url = f"https://example.org/demo-1.0-{tag}.whl"
+    return {"url": url, "size": 5, "hashes": {"sha256": "a" * 64}, **fields}
+
+
+def test_wheel_with_all_facts() -> None:
+    assert answer(file()) == LockedWheel(
+        name="demo",
+        version="1.0",
+        filename="demo-1.0-py3-none-any.whl",
+        sha256="a" * 64,
+        size_bytes=5,
+        url="https://example.org/demo-1.0-py3-none-any.whl",
+    )
+
+
+def test_credentials_are_dropped() -> None:
+    wheel = answer(file(url="https://me:word@example.org/demo-1.0-py3-none-any.whl"))
+    assert wheel.url == "https://example.org/demo-1.0-py3-none-any.whl"
+
+
+def test_best_wheel_is_taken_and_of_equals_the_first() -> None:
+    native = "py3-none-manylinux_2_17_x86_64"
+    assert answer(file(), file(native)).tags == native
+    assert answer(file(native), file("cp311-cp311-win_amd64")).tags == native
+    assert answer(file(size=1), file(size=2)).size_bytes == 1
+
+
+def test_file_name_is_decoded() -> None:
+    wheel = answer(file(url="https://example.org/demo-1.0%2Bcpu-py3-none-any.whl"))
+    assert wheel.filename == "demo-1.0+cpu-py3-none-any.whl"
+
+
+def test_missing_size_is_asked_for() -> None:
+    unknown = file()
+    del unknown["size"]
+    assert answer(unknown).size_bytes == 77
+    (wheel,) = locked_wheels(
+        [{"name": "demo", "version": "1.0", "wheels": [unknown]}], {}, lambda _: None, TARGET
+    )
+    assert wheel.size_bytes == 0
+
+
+def test_local_wheel(tmp_path: Path) -> None:
+    path = tmp_path / "demo-1.0-py3-none-any.whl"
+    path.write_bytes(b"123")
+    for place in (file(url=path.as_uri()), {"path": str(path), "hashes": {"sha256": "b" * 64}}):
+        wheel = answer(place)
+        assert (wheel.path, wheel.url, wheel.size_bytes) == (path, None, 3)
+
+
+def test_graph_is_turned_around() -> None:
+    packages = [
+        {"name": name, "version": "1.0", "wheels": [file()]} for name in ("top", "left", "bottom")
+    ]
+    parents = {"top": (), "left": ("top",), "bottom": ("top", "left")}
+    wheels = locked_wheels(packages, parents, lambda _: None, TARGET)
+    assert [(wheel.name, wheel.requires) for wheel in wheels] == [
+        ("bottom", ()),
+        ("left", ("bottom",)),
+        ("top", ("bottom", "left")),
+    ]
+
+
+@pytest.mark.parametrize("hashes", [{}, {"md5": "0"}])
+def test_wheel_without_sha256(hashes: dict[str, str]) -> None:
+    with pytest.raises(MissingHash, match=r"demo: the index tells no SHA-256 of demo-1\.0"):
+        answer(file(hashes=hashes))
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        (
+            {"vcs": {"type": "git", "url": "https://me:w@example.org/x.git"}},
+            "a repository (https://ex",
+        ),
+        ({"directory": {"path": "../demo"}}, "a directory (../demo)"),
+        ({"sdist": {"url": "https://example.org/demo-1.0.tar.gz"}}, "source"),
+        ({"archive": {"url": "https://example.org/demo-1.0.zip"}}, "source"),
+    ],
+)
+def test_what_is_no_wheel(source: dict[str, Any], what: str) -> None:
+    with pytest.raises(NotAWheel) as caught:
+        answer(wheels=[], **source)
+    assert f"demo is no wheel but {what}" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("requirement", "fits"),
+    [
+        ("demo>=1", True),
+        ("demo @ https://example.org/demo-1.0-py3-none-any.whl", True),
+        ("demo @ file:///opt/demo-1.0-py3-none-any.whl", True),
+        ("demo @ https://example.org/demo-1.0.tar.gz", False),
+        ("demo @ git+https://example.org/demo", False),
+        ("demo @ git+https://example.org/demo.whl", False),
+    ],
+)
+def test_requirements_that_name_an_address(requirement: str, *, fits: bool) -> None:
+    if fits:
+        check_are_wheels([Requirement(requirement)])
+        return
+    with pytest.raises(NotAWheel, match="demo is no wheel but"):
+        check_are_wheels([Requirement(requirement)])
