@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 import wheelship
+from wheelship.archive.unpack import remove_tree
 from wheelship.engine.embedded import Embedded
 from wheelship.engine.errors import (
     EngineLost,
@@ -255,7 +256,7 @@ def child_with_service(image: ImageFiles, workspace: Path) -> Iterator[tuple[int
     finally:
         os.close(read)
         for left in workspace.iterdir():
-            shutil.rmtree(left)
+            remove_tree(left)
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")

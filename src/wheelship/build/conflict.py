@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds files that two layers of one image both hold with different bytes."""
+"""Finds paths on which two layers of one image disagree."""
 
 from __future__ import annotations
 
@@ -27,20 +27,36 @@ def check_conflicts(plan: ImagePlan, records: dict[Digest, LayerRecord], store: 
         if records[layer.key].digest is not None
         and not isinstance(layer.recipe, ConfigurationRecipe)
     ]
-    verdict = Digest.of(canonical_json(["conflicts", 2, [key.hex for key in keys]]))
+    verdict = Digest.of(canonical_json(["conflicts", 3, [key.hex for key in keys]]))
     if store.marked(verdict)[0]:
         return
     owners: dict[str, tuple[str, str]] = {}
+    folders: dict[str, str] = {}
     titles = {layer.key: layer.title for layer in plan.layers}
     for key in keys:
         for row in store.index(key):
+            _note_folders(folders, row.path, titles[key])
             if not row.sha256:
                 continue
             seen = owners.setdefault(row.path, (row.sha256, titles[key]))
             if seen[0] != row.sha256:
-                raise ConflictingFiles(
-                    f"{seen[1]} and {titles[key]} hold different files as /{row.path}",
-                    hint="leave one out with `exclude` (package) or `omit` (file) "
-                    "in [tool.wheelship]",
-                )
+                raise _conflict(f"{seen[1]} and {titles[key]} hold different files", row.path)
+    for path in sorted(owners.keys() & folders.keys()):
+        raise _conflict(
+            f"{owners[path][1]} holds a file where {folders[path]} holds a directory", path
+        )
     store.mark(verdict)
+
+
+def _note_folders(folders: dict[str, str], path: str, title: str) -> None:
+    folder = path.rpartition("/")[0]
+    while folder and folder not in folders:
+        folders[folder] = title
+        folder = folder.rpartition("/")[0]
+
+
+def _conflict(what: str, path: str) -> ConflictingFiles:
+    return ConflictingFiles(
+        f"{what}: /{path}",
+        hint="leave one out with `exclude` (package) or `omit` (file) in [tool.wheelship]",
+    )

@@ -9,7 +9,6 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from wheelship.archive.beneath import Beneath
 from wheelship.engine.errors import ImageNotRunnable
 from wheelship.engine.model import ImageFiles, Options
 from wheelship.oci.config import ImageConfig
@@ -83,6 +82,8 @@ def numeric_user(config: ImageConfig) -> tuple[int, int]:
 
 def home_of(uid: int, root: Path) -> str:
     """Return the home directory that the image's passwd gives ``uid``; ``/`` when it gives none."""
+    from wheelship.archive.beneath import Beneath  # which Windows could not even import
+
     with Beneath(root) as tree:
         etc = tree.find(("etc",))
         if etc is None:

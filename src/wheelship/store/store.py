@@ -20,7 +20,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
@@ -190,12 +189,12 @@ class Store:
             try:
                 yield path
             finally:
-                shutil.rmtree(path, ignore_errors=True)
+                _discard(path)
 
     def close(self) -> None:
         """Remove this process's unfinished work."""
         if self._session is not None and self._session_lock is not None:
-            shutil.rmtree(self._session, ignore_errors=True)
+            _discard(self._session)
             os.close(self._session_lock)
             self._session = self._session_lock = None
 
@@ -236,7 +235,7 @@ class Store:
                 lock = os.open(left, os.O_RDONLY | os.O_CLOEXEC)
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(left, ignore_errors=True)
+                    _discard(left)
                 finally:
                     os.close(lock)
 
@@ -270,6 +269,14 @@ def _unsealed(data: bytes) -> bytes:
     if seal != Digest.of(body).hex.encode():
         raise ValueError("damaged")
     return body
+
+
+def _discard(path: Path) -> None:
+    """Remove a tree; an unpacked image may hold directories that even we may not write to."""
+    from wheelship.archive.unpack import remove_tree
+
+    with suppress(OSError):
+        remove_tree(path)
 
 
 def _stamp(status: os.stat_result) -> list[int]:

@@ -21,7 +21,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -138,9 +138,7 @@ class Shell:
                 process.wait()
             out.seek(0)
             err.seek(0)
-            ran = Ran(
-                status=process.returncode, out=out.read(), err=err.read(), peak_bytes=peak[0]
-            )
+            ran = Ran(status=process.returncode, out=out.read(), err=err.read(), peak_bytes=peak[0])
         assert ran.status == status, f"{arguments} ended with {ran.status}:\n{ran.err}\n{ran.out}"
         return ran
 
@@ -234,7 +232,6 @@ class Site:
     store: Path
     index: PackageIndex
     capsys: pytest.CaptureFixture[str]
-    debs: list[MadeDeb] = field(default_factory=lambda: list(BASE))
 
     def project(self, *requirements: str, table: str = "") -> None:
         """Write the project; it requires ``requirements``."""
@@ -267,13 +264,32 @@ class Site:
         )
         write_lock(self.root / "wheelship.lock", [lock])
 
-    def run(self, *arguments: str, status: int = 0) -> Ran:
-        """Run ``wheelship arguments…`` in this process and require its exit status."""
+    def run(self, *arguments: str, status: int = 0, prefix: Sequence[str] = ()) -> Ran:
+        """Run ``wheelship arguments…`` and require its exit status.
+
+        It runs in this process, unless there is a ``prefix``: a program that runs another one.
+        """
         self.capsys.readouterr()
-        found = main([*arguments])
-        shown = self.capsys.readouterr()
-        assert found == status, f"{arguments} ended with {found}:\n{shown.err}\n{shown.out}"
-        return Ran(status=found, out=shown.out, err=shown.err)
+        if prefix:
+            process = self.spawn(*arguments, prefix=prefix)
+            out, err = process.communicate()
+            ran = Ran(status=process.returncode, out=out, err=err)
+        else:
+            found = main([*arguments])
+            shown = self.capsys.readouterr()
+            ran = Ran(status=found, out=shown.out, err=shown.err)
+        assert ran.status == status, f"{arguments} ended with {ran.status}:\n{ran.err}\n{ran.out}"
+        return ran
+
+    def spawn(self, *arguments: str, prefix: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Start ``wheelship arguments…`` as a process of its own."""
+        return subprocess.Popen(
+            [*prefix, *COMMAND, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def lock(self) -> None:
         """Lock the wheels; the base is locked already."""
@@ -284,15 +300,21 @@ class Site:
         return self.run("build", str(self.root), "--json", *options).image
 
     def refuse(
-        self, *arguments: str, code: str, status: int, says: Sequence[str] = ()
+        self,
+        *arguments: str,
+        code: str,
+        status: int,
+        says: Sequence[str] = (),
+        hinted: bool = True,
+        prefix: Sequence[str] = (),
     ) -> dict[str, Any]:
         """Require that a command fails as a user deserves it, and return the error.
 
         It has its code and status, names the culprit, offers a fix, and leaves the project, the
-        layout and the store as good as they were.
+        layout and the store as good as they were. Not ``hinted``: what is wrong says how to fix it.
         """
         before = tree_of(self.root)
-        ran = self.run(*arguments, "--json", status=status)
+        ran = self.run(*arguments, "--json", status=status, prefix=prefix)
         error = ran.document["error"]
         assert error["code"] == code, error
         assert error["exit_status"] == status
@@ -300,7 +322,7 @@ class Site:
         for word in says:
             assert word in text, f"{word!r} is not in {text!r}"
         hints = [one["hint"] for one in error.get("findings", ())] or [error["hint"]]
-        assert all(hints), f"no hint: {error}"
+        assert all(hints) or not hinted, f"no hint: {error}"
         assert "Traceback" not in ran.err
         assert tree_of(self.root) == before, "the project changed"
         self.require_sound_store()
@@ -309,17 +331,14 @@ class Site:
 
     def require_sound_store(self) -> None:
         """Require that no unfinished work is left and that every file is what its name says."""
-        if not self.store.exists():
-            return
-        assert list((self.store / "tmp").iterdir()) == []
-        for folder in ("blobs/sha256", "downloads"):
-            for path in (self.store / folder).iterdir():
-                if path.suffix != ".partial":
-                    assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
+        assert list(self.store.glob("tmp/*")) == []
+        for path in (*self.store.glob("blobs/sha256/*"), *self.store.glob("downloads/*")):
+            if path.suffix != ".partial":
+                assert hashlib.sha256(path.read_bytes()).hexdigest() == path.name
 
     def blobs(self) -> set[str]:
         """Return the names of the layers in the store."""
-        return {path.name for path in (self.store / "blobs/sha256").iterdir()}
+        return {path.name for path in self.store.glob("blobs/sha256/*")}
 
 
 def tree_of(root: Path) -> dict[str, bytes]:
@@ -336,7 +355,9 @@ def site(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Site]:
     for name in list(os.environ):
-        if name.upper().startswith(("PIP_", "UV_", "WHEELSHIP_")) or name.lower().endswith("_proxy"):
+        if name.upper().startswith(("PIP_", "UV_", "WHEELSHIP_")) or name.lower().endswith(
+            "_proxy"
+        ):
             monkeypatch.delenv(name)
     for name in ("root", "wheels", "home"):
         (tmp_path / name).mkdir()
@@ -357,9 +378,7 @@ def site(
         for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.chdir(tmp_path)
-        made = Site(
-            root=tmp_path / "root", store=tmp_path / "store", index=index, capsys=capsys
-        )
+        made = Site(root=tmp_path / "root", store=tmp_path / "store", index=index, capsys=capsys)
         made.serve(make_wheel("alpha", files={"alpha/__init__.py": b"", "alpha/data": bytes(9000)}))
         made.project("alpha")
         made.base()

@@ -118,6 +118,15 @@ def test_two_wheels_that_disagree_on_a_file_are_refused_with_a_fix(
         assert "exclude" in (caught.value.hint or "")
 
 
+def test_a_file_where_another_layer_has_a_directory_is_refused(yard: Any, layer: MakeLayer) -> None:
+    """An engine would silently replace one by the other, whichever comes later."""
+    one = yard.lock(make_wheel("one", files={"shared": b"a file\n"}))
+    two = yard.lock(make_wheel("two", files={"shared/module.py": b""}))
+    for order in ((one, two), (two, one)):
+        with pytest.raises(ConflictingFiles, match="holds a file where"):
+            build_image(yard.plan(*map(layer, order)), yard.context)
+
+
 def test_two_wheels_that_agree_on_a_file_share_it(yard: Any, layer: MakeLayer) -> None:
     files = {"shared/__init__.py": b"a = 1\n"}
     one = yard.lock(make_wheel("one", files=files))

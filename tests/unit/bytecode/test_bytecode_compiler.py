@@ -7,6 +7,7 @@ import dis
 import importlib.util
 import marshal
 import os
+import re
 import shutil
 import struct
 import subprocess
@@ -213,6 +214,16 @@ def test_the_environment_is_ours_from_end_to_end(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
     (pyc,) = compiled({"m.py": b'"""Doc."""\n'}).values()
     assert "Doc." in code_of(pyc).co_consts
+
+
+def test_the_child_gets_the_hash_seed_and_what_it_was_given_only() -> None:
+    """Newer Pythons write sets in a fixed order anyway; nothing else may depend on the seed."""
+    script = "import os, sys; sys.exit(str(sorted(os.environ.items())))"
+    told = "[('LIBRARY', '/x'), ('PYTHONHASHSEED', '0')]"
+    child = interpreter(sys.executable, "-c", script, LIBRARY="/x", PYTHONHASHSEED="random")
+    with pytest.raises(CompilerFailed) as caught:
+        compiled({"m.py": b""}, using=child)
+    assert told in re.sub(r"\('LC_CTYPE', '[^']*'\), ", "", caught.value.message)
 
 
 # Batches
