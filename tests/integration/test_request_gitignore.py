@@ -32,7 +32,7 @@ def test_git_ignores_the_same_files(tmp_path: Path, seed: int) -> None:
             pytest.fail("needs git")
         pytest.skip("needs git")
     subprocess.run([git, "init", "-q", tmp_path], check=True, capture_output=True)
-    random = Random(seed)  # noqa: S311 - a seed makes a failure repeatable
+    random = Random(seed)
     paths = sorted({"/".join(random.choices(SEGMENTS, k=random.randint(1, 3))) for _ in range(200)})
     files = [path for path in paths if not any(other.startswith(path + "/") for other in paths)]
     for path in files:

@@ -118,7 +118,8 @@ class StoredArtifacts:
                 where=name,
                 hint="put it back, name its directory in `find-links`, or run `wheelship lock`",
             )
-        for last, url in enumerate(urls, start=1 - len(urls)):
+        failures: list[NetworkError] = []
+        for url in urls:
             job = Download(
                 url=url,
                 destination=destination,
@@ -130,17 +131,28 @@ class StoredArtifacts:
                 self._fetcher().download(job, emit=self._emit, cancelled=self._cancelled)
             except (Cancelled, Offline):
                 raise
-            except NetworkError:
-                if last == 0:
-                    raise
+            except NetworkError as error:
+                failures.append(error)
             else:
                 return
+        raise _telling(failures, file)
 
     def _local(self, wheel: LockedWheel) -> Iterable[Path]:
         if wheel.path is not None:
             yield wheel.path
         for directory in self._find_links():
             yield directory / wheel.filename
+
+
+def _telling(failures: Sequence[NetworkError], file: LockedFile) -> NetworkError:
+    """Return the failure that says most: a wrong file, else what the first address answered."""
+    from wheelship.fetch.errors import HashMismatch, SizeMismatch
+
+    wrong = [error for error in failures if isinstance(error, HashMismatch | SizeMismatch)]
+    error = (wrong or failures)[0]
+    again = "wheelship lock" if isinstance(file, LockedWheel) else "wheelship lock --upgrade"
+    error.hint = error.hint or f"if that version is gone for good, lock another one: {again}"
+    return error
 
 
 def _is_there(path: Path, file: LockedFile) -> bool:

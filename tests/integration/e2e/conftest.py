@@ -93,8 +93,12 @@ class Shell:
     def store(self, name: str) -> Path:
         """Return a new store that holds downloads of earlier builds and nothing else."""
         store = self.work / name
-        place_files(self.kept, store / "downloads")
+        self.fill(store)
         return store
+
+    def fill(self, store: Path) -> None:
+        """Give ``store`` the downloads of earlier builds."""
+        place_files(self.kept, store / "downloads")
 
     def keep(self, store: Path) -> None:
         """Let later stores begin with what ``store`` downloaded."""

@@ -97,13 +97,13 @@ def test_a_file_that_was_replaced_on_the_server_is_not_taken(site: Any) -> None:
 def test_a_wheel_that_is_gone_is_named(site: Any) -> None:
     site.lock()
     (site.index.files / WHEEL).unlink()
-    site.refuse(
+    error = site.refuse(
         *("build", str(site.root)),
         code="http-status",
         status=4,
         says=[f"{site.index.url}/files/{WHEEL}", "404"],
-        hinted=False,
     )
+    assert error["hint"].endswith("wheelship lock")
 
 
 def test_a_login_page_is_no_wheel(site: Any) -> None:

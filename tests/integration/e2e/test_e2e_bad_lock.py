@@ -206,7 +206,7 @@ def edit(site: Any, name: str, pattern: str, replacement: str) -> None:
     ],
 )
 @pytest.mark.parametrize("option", ["--locked", "--frozen"])
-def test_a_lock_that_cannot_be_trusted_is_refused(  # noqa: PLR0917 - one row is one edit
+def test_a_lock_that_cannot_be_trusted_is_refused(
     site: Any, pattern: str, replacement: str, code: str, says: list[str], option: str
 ) -> None:
     site.lock()

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from wheelship.build.errors import ConflictingFiles
 from wheelship.build.execute import build_image
 from wheelship.build.sink import InvalidOutput, deliver, parse_output
-from wheelship.build.errors import ConflictingFiles
 from wheelship.errors import NetworkError, WheelshipError
 from wheelship.lock.model import LockedWheel
 from wheelship.oci.validate import problems_of_layout

@@ -52,7 +52,7 @@ def archive(image: Image, store: Store, counts: list[int] | None = None) -> byte
 
 
 def unpacked(data: bytes, folder: Path) -> dict[str, bytes]:
-    """Return the files by name, written below ``folder`` too (3.11.2 knows no extraction filter)."""
+    """Return the files by name, written below ``folder`` too; 3.11.2 knows no filter."""
     files: dict[str, bytes] = {}
     with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
         for member in tar:
