@@ -33,7 +33,7 @@ class Run:
 
 
 def measure(command: list[str], environ: dict[str, str], cwd: Path) -> Run:
-    """Run ``command``, sampling its process tree's memory every 10 ms."""
+    """Run ``command``, sampling its process tree's memory every 20 ms."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     process = subprocess.Popen(command, env=environ, cwd=cwd, stdout=subprocess.PIPE)
@@ -41,7 +41,7 @@ def measure(command: list[str], environ: dict[str, str], cwd: Path) -> Run:
     stop = threading.Event()
 
     def sample() -> None:
-        while not stop.wait(0.01):
+        while not stop.wait(0.02):
             peak[0] = max(peak[0], tree_bytes(process.pid))
 
     sampler = threading.Thread(target=sample)
@@ -58,16 +58,22 @@ def measure(command: list[str], environ: dict[str, str], cwd: Path) -> Run:
 
 
 def tree_bytes(pid: int) -> int:
-    """Return the resident memory of ``pid`` and its descendants; shared pages count each time."""
-    total, pending = 0, [pid]
+    """Return the memory of ``pid`` and its descendants: resident, shared pages counted once (PSS).
+
+    A child that is about to start another program still has its parent's memory, all of it, and
+    would count it twice; it is recognised by having exactly as much.
+    """
+    total, pending = 0, [(pid, -1)]
     while pending:
-        one = pending.pop()
+        one, parents = pending.pop()
         try:
-            statm = Path(f"/proc/{one}/statm").read_text().split()
-            total += int(statm[1]) * resource.getpagesize()
+            rollup = Path(f"/proc/{one}/smaps_rollup").read_text()
+            own = int(re.search(r"^Rss:\s+(\d+) kB", rollup, re.MULTILINE)[1])
+            if own != parents:
+                total += int(re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)[1]) * 1024
             for task in Path(f"/proc/{one}/task").iterdir():
-                pending += map(int, (task / "children").read_text().split())
-        except (OSError, IndexError, ValueError):
+                pending += [(int(child), own) for child in (task / "children").read_text().split()]
+        except (OSError, TypeError):
             continue
     return total
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import resource
 import shutil
 import subprocess
@@ -205,6 +206,9 @@ BASE = (
     ),
 )
 
+NOISE = random.Random(0).randbytes(60_000)
+"""Content that no codec makes smaller: the wheel does not fit into one buffer."""
+
 _DEMO = """
 [project]
 name = "demo"
@@ -383,7 +387,7 @@ def site(
             monkeypatch.delenv(name, raising=False)
         monkeypatch.chdir(tmp_path)
         made = Site(root=tmp_path / "root", store=tmp_path / "store", index=index, capsys=capsys)
-        made.serve(make_wheel("alpha", files={"alpha/__init__.py": b"", "alpha/data": bytes(9000)}))
+        made.serve(make_wheel("alpha", files={"alpha/__init__.py": b"", "alpha/data": NOISE}))
         made.project("alpha")
         made.base()
         yield made
