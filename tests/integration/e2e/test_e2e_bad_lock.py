@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import tarfile
 from typing import Any
@@ -117,6 +118,17 @@ def test_the_hashes_of_an_index_that_tells_none_are_found_out(site: Any) -> None
     site.lock()
     assert re.search(r'sha256 = "[0-9a-f]{64}"', (site.root / "pylock.cpu.toml").read_text())
     assert site.build()["lock"] == "unchanged"
+
+
+@pytest.mark.xfail(strict=True, reason="uv then ignores what we say in the generated project")
+@pytest.mark.parametrize(("name", "value"), [("UV_NO_CONFIG", "1"), ("UV_CONFIG_FILE", os.devnull)])
+def test_settings_of_uv_do_not_undo_those_of_the_project(
+    site: Any, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    monkeypatch.setenv(name, value)
+    site.lock()
+    assert site.index.simple_url in (site.root / "pylock.cpu.toml").read_text()
 
 
 # --- locks that are missing or stale ---
