@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tutorial, followed word for word: its files, its commands, the output it promises.
+"""The tutorial, followed word for word; the configurations of the how-tos, read.
 
 Files are the blocks introduced as "`name`:"; commands are the lines of ``console`` blocks that
 begin with a dollar sign. A line of output must appear in its order, numbers and digests aside; "…"
@@ -13,18 +13,34 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from wheelship.oci.platform import Platform
+from wheelship.request.read import read_request
+
 pytestmark = pytest.mark.integration
 
-TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorial" / "first-image.md"
+DOCS = Path(__file__).parents[2] / "docs"
+TUTORIAL = DOCS / "tutorial" / "first-image.md"
 NETWORK = 4
 _FILE = re.compile(r"`(?P<name>[\w.-]+)`:\n\n```\w+\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_TOML = re.compile(r"^ *```toml\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_PROJECT = """\
+[project]
+name = "service"
+version = "1"
+dependencies = ["fastapi", "uvicorn"]
+[project.optional-dependencies]
+diarize = []
+[dependency-groups]
+serving = []
+"""
 _VOLATILE = (
     (re.compile(r"\b(oci|docker-archive):/\S*/"), r"\1:/"),
     (re.compile(r"sha256:[0-9a-f]+"), "sha256:#"),
@@ -93,6 +109,19 @@ def test_docker_loads_what_the_tutorial_built(
     assert len(loads) == 1
     where = {**environment, "DOCKER_HOST": client["DOCKER_HOST"]}
     follow(loads[0], followed, where, missing)
+
+
+@pytest.mark.parametrize("page", ["configure", "troubleshoot"])
+def test_every_configuration_of_a_how_to_is_accepted(page: str, tmp_path: Path) -> None:
+    blocks = _TOML.findall((DOCS / "how-to" / f"{page}.md").read_text())
+    assert len(blocks) > 3, "the configurations were not found"
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "two-sentences.wav").touch()
+    (tmp_path / "service.py").write_text("from fastapi import FastAPI\n\napp = FastAPI()\n")
+    for block in blocks:
+        (tmp_path / "pyproject.toml").write_text(_PROJECT + textwrap.dedent(block))
+        request = read_request(tmp_path, native=Platform.parse("linux/amd64"))
+        assert request.project.config_file is not None, block
 
 
 def test_a_shown_line_that_is_missing_is_noticed() -> None:
