@@ -8,7 +8,7 @@
     └── GateFailed      a budget, check or comparison said no (exit 1)
 
 Packages derive their own classes; each sets ``code`` in kebab-case. The code is public: it is
-printed, it stands in ``--json`` output and it names a section of ``docs/reference/errors.md``.
+printed, it stands in ``--json`` output and it has a row in ``docs/reference/errors.md``.
 Rendering lives in ``wheelship.cli`` only.
 """
 

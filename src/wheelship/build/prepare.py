@@ -45,6 +45,7 @@ __all__ = [
     "Prepared",
     "Surroundings",
     "UnknownVariant",
+    "UnlockedPlatform",
     "choose_variants",
     "debian_lock",
     "index_urls",
@@ -65,6 +66,12 @@ class UnknownVariant(InputError):
     """The configuration has no variant of that name."""
 
     code = "unknown-variant"
+
+
+class UnlockedPlatform(InputError):
+    """The variant is for other platforms, so its lock does not cover this one."""
+
+    code = "unlocked-platform"
 
 
 class NotSupportedYet(InputError):
@@ -141,7 +148,13 @@ def package_locations(
 def index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
     """Return all addresses of indexes as configured: some may carry credentials."""
     sources, machine = variant.sources, around.machine()
-    named = (sources.index, *sources.extra_indexes, sources.torch_index, machine.index)
+    named = [sources.index, *sources.extra_indexes, sources.torch_index, machine.index]
+    for name in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"):
+        # uv writes an index as NAME=URL or URL, several with blanks between them.
+        entries = around.environ.get(name, "").split()
+        named += [
+            one if "=" not in one.partition("://")[0] else one.partition("=")[2] for one in entries
+        ]
     return tuple(one for one in (*named, *machine.extra_indexes) if one)
 
 
@@ -353,12 +366,17 @@ def check_supported(variant: Variant, platform: Platform, native: Platform) -> N
     """Refuse what this release cannot build, before anything is resolved.
 
     Raises:
-        NotSupportedYet: with what can be built instead.
+        UnlockedPlatform, NotSupportedYet: with what can be built instead.
     """
     if variant.accelerator is not Accelerator.CPU:
         raise NotSupportedYet(
             f"variant {variant.name} is for {variant.accelerator}; this release builds cpu images",
             hint="wheelship build --variant cpu",
+        )
+    if platform not in variant.platforms:
+        listed = ", ".join(f'"{one}"' for one in sorted({*variant.platforms, platform}))
+        raise UnlockedPlatform(
+            f"variant {variant.name} is not for {platform}", hint=f"platforms = [{listed}]"
         )
     if platform != native:
         raise NotSupportedYet(

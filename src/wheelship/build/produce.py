@@ -6,6 +6,7 @@ from __future__ import annotations
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from threading import Event
 
+from wheelship.archive.errors import ContentMismatch
 from wheelship.archive.layer import LayerWriter
 from wheelship.build.context import BuildContext
 from wheelship.build.errors import Cancelled
@@ -25,6 +26,8 @@ from wheelship.plan.model import (
 from wheelship.store.store import LayerRecord
 
 __all__ = ["make_layers"]
+
+_DAMAGED = "the package is malformed: report it to its maintainers and choose another version"
 
 
 def make_layers(layers: list[LayerPlan], context: BuildContext) -> dict[Digest, LayerRecord]:
@@ -71,9 +74,14 @@ def _one(
     ):
         writer = LayerWriter(stream, advance)
         empty = True
-        for entry in entries:
-            writer.add(entry)
-            empty = False
+        try:
+            for entry in entries:
+                writer.add(entry)
+                empty = False
+        except ContentMismatch as error:
+            raise ContentMismatch(
+                error.message, where=f"{layer.title}: {error.where}", hint=_DAMAGED
+            ) from error
         if empty:
             record = store.put_layer(layer.key, None, None)
         else:

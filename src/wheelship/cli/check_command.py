@@ -115,6 +115,8 @@ def _find(image: str, variant: str | None, project: Path | None) -> _Place:
         return _Place(layout=path_given, tag=variant, project=project)
     if any((path_given / name).is_file() for name in ("pyproject.toml", "wheelship.toml")):
         layout = path_given / "dist" / _request(path_given).image_name
+        if not (layout / "index.json").is_file():
+            raise NoImage("has not been built yet", where=image, hint=f"wheelship build {image}")
         return _Place(layout=layout, tag=variant, project=project or path_given)
     raise NoImage(
         "is neither a project nor an OCI layout",

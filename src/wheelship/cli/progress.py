@@ -41,7 +41,7 @@ class ProgressView:
             if isinstance(event, Warned):
                 self._line(f"warning[{event.code}]: {event.message}")
                 if event.hint:
-                    self._line(f"  hint: {event.hint}")
+                    self._line("  hint: " + event.hint.replace("\n", "\n        "))
             elif self._settings.quiet:
                 return
             elif self._bars:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The result of ``wheelship build``: JSON (docs/reference/build.schema.json) and text."""
+"""The result of ``wheelship build``: JSON (docs/reference/schema/build.json) and text."""
 
 from __future__ import annotations
 

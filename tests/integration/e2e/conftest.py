@@ -168,14 +168,20 @@ def peak_of(pid: int) -> Iterator[list[int]]:
 
 
 def tree_bytes(pid: int) -> int:
-    """Return the resident memory of ``pid`` and its descendants; shared pages count each time."""
-    total, pending = 0, [pid]
+    """Return the resident memory of ``pid`` and its descendants; shared pages count each time.
+
+    A child that has not become another program yet has its parent's memory, not its own (vfork).
+    """
+    total, pending = 0, [(pid, b"")]
     while pending:
-        one = pending.pop()
+        one, above = pending.pop()
         try:
-            total += int(Path(f"/proc/{one}/statm").read_text().split()[1])
+            command = Path(f"/proc/{one}/cmdline").read_bytes()
+            if command != above:
+                total += int(Path(f"/proc/{one}/statm").read_text().split()[1])
             for task in Path(f"/proc/{one}/task").iterdir():
-                pending += map(int, (task / "children").read_text().split())
+                children = (task / "children").read_text().split()
+                pending += [(int(child), command) for child in children]
         except (OSError, IndexError):  # it ended meanwhile
             continue
     return total * resource.getpagesize()

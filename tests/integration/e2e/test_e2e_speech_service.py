@@ -213,9 +213,7 @@ def test_nothing_changed_means_that_nothing_is_done(
     assert ran.image["digest"] == speech.image["digest"]
     assert ran.image["lock"] == "unchanged"
     assert any("pylock.cpu.toml" in line for line in touched), "the hook sees files"
-    opened = [line for line in touched if line.startswith("open ")]
-    assert not [line for line in opened if ".whl" in line or "/downloads/" in line]
-    assert len(opened) < len(touched) + 1
+    assert not [line for line in touched if ".whl" in line or "/downloads/" in line]
     assert [line for line in touched if not line.startswith("open ")] == [], (
         "neither a process nor a connection"
     )
@@ -235,13 +233,13 @@ def test_one_changed_line_makes_one_layer(
         same = {layer["digest"] for layer in ran.image["layers"]}
         same &= {layer["digest"] for layer in speech.image["layers"]}
         assert len(same) == len(speech.image["layers"]) - 1
-        assert not [line for line in touched if ".whl" in line or "socket" in line]
+        assert not [line for line in touched if ".whl" in line or line.startswith("socket.")]
         assert [line for line in touched if "subprocess.Popen" in line], "bytecode was compiled"
         assert not [line for line in touched if "/uv" in line]
-        assert problems_of_tag(speech.layout) == ["cpu"]
     finally:
         source.write_bytes(before)
-    assert watched()[0].image["digest"] == speech.image["digest"]
+        back, _ = watched()
+    assert back.image["digest"] == speech.image["digest"]
 
 
 def test_another_store_gives_the_same_bytes(shell: Any, speech: Speech) -> None:
@@ -374,13 +372,6 @@ def require_answer(report: dict[str, Any], engine: str) -> None:
 
 def blob(layout: Path, digest: str) -> Path:
     return layout / "blobs" / "sha256" / digest.removeprefix("sha256:")
-
-
-def problems_of_tag(layout: Path) -> list[str]:
-    return [
-        one["annotations"]["org.opencontainers.image.ref.name"]
-        for one in json.loads((layout / "index.json").read_text())["manifests"]
-    ]
 
 
 def paths_of(path: Path) -> Iterator[str]:
