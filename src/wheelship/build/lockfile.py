@@ -77,7 +77,7 @@ def write_lock(path: Path, entries: Iterable[DebianLock]) -> Digest:
     ordered = sorted(entries, key=lambda one: (one.release, one.architecture, one.requested))
     document = {"version": _VERSION, "debian": [entry.to_json() for entry in ordered]}
     data = (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
-    with disk_errors(path.parent):
+    with disk_errors(path.parent, "build with --locked where the project is read-only"):
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "wb") as stream:

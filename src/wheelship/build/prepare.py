@@ -373,13 +373,13 @@ def check_supported(variant: Variant, platform: Platform, native: Platform) -> N
             f"variant {variant.name} is for {variant.accelerator}; this release builds cpu images",
             hint="wheelship build --variant cpu",
         )
-    if platform not in variant.platforms:
-        listed = ", ".join(f'"{one}"' for one in sorted({*variant.platforms, platform}))
-        raise UnlockedPlatform(
-            f"variant {variant.name} is not for {platform}", hint=f"platforms = [{listed}]"
-        )
     if platform != native:
         raise NotSupportedYet(
             f"an image for {platform} cannot be built on {native} yet",
             hint=f"wheelship build --platform {native}",
+        )
+    if platform not in variant.platforms:
+        listed = ", ".join(f'"{one}"' for one in sorted({*variant.platforms, platform}))
+        raise UnlockedPlatform(
+            f"variant {variant.name} is not for {platform}", hint=f"platforms = [{listed}]"
         )

@@ -84,7 +84,7 @@ def _archive(built: BuiltImage, path: Path, store: Store, reference: str, emit: 
     def advance(count: int) -> None:
         emit(Advanced("image", f"docker-archive:{path}", count))
 
-    with disk_errors(path.parent):
+    with disk_errors(path.parent, "--output docker-archive:FILE"):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:

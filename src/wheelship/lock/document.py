@@ -80,7 +80,11 @@ def write_lock(path: Path, text: str) -> bool:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise LockNotWritable(f"cannot be written: {error.strerror}", where=str(path)) from error
+        raise LockNotWritable(
+            f"cannot be written: {error.strerror}",
+            where=str(path),
+            hint="make the project's directory writable, or build with --locked from its locks",
+        ) from error
     return True
 
 

@@ -41,9 +41,14 @@ class InvalidLayout(InputError):
     code = "invalid-layout"
 
 
+_STORE = "--store DIR or WHEELSHIP_STORE"
+
+
 @contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
+def disk_errors(path: Path, instead: str = _STORE) -> Iterator[None]:
     """Turn the operating system's refusals to write below ``path`` into errors with a fix.
+
+    ``instead`` is how the user names another place.
 
     A refusal that names a path elsewhere is somebody else's: an input that cannot be read, say.
     """
@@ -54,17 +59,20 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise DiskFull(
                 f"no space left: {error.strerror}",
                 where=str(path),
-                hint="free some space, or move the store with --store DIR or WHEELSHIP_STORE",
+                hint=f"free some space, or choose another place: {instead}",
             ) from error
         if error.errno in _REFUSED and _is_below(error, path):
             raise NotWritable(
                 f"cannot write: {error.strerror}",
                 where=str(error.filename or path),
-                hint="choose a directory you own with --store DIR or WHEELSHIP_STORE",
+                hint=f"choose a directory you own: {instead}",
             ) from error
         raise
 
 
 def _is_below(error: OSError, path: Path) -> bool:
     name = error.filename  # None for what fails on an open file, which is ours
-    return name is None or Path(os.fsdecode(name)).is_relative_to(path)
+    if name is None:
+        return True
+    refused = Path(os.fsdecode(name))
+    return refused.is_relative_to(path) or path.is_relative_to(refused)

@@ -69,7 +69,7 @@ def write_layout(
         InvalidLayout: ``directory`` holds something else.
         DiskFull, NotWritable: the disk refuses.
     """
-    with disk_errors(directory):
+    with disk_errors(directory, "--output oci:DIR"):
         directory.mkdir(parents=True, exist_ok=True)
         with _locked(directory):
             index = _read_index(directory)

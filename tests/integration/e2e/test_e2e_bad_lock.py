@@ -120,7 +120,6 @@ def test_the_hashes_of_an_index_that_tells_none_are_found_out(site: Any) -> None
     assert site.build()["lock"] == "unchanged"
 
 
-@pytest.mark.xfail(strict=True, reason="uv then ignores what we say in the generated project")
 @pytest.mark.parametrize(("name", "value"), [("UV_NO_CONFIG", "1"), ("UV_CONFIG_FILE", os.devnull)])
 def test_settings_of_uv_do_not_undo_those_of_the_project(
     site: Any, monkeypatch: pytest.MonkeyPatch, name: str, value: str

@@ -134,7 +134,7 @@ def test_a_directory_with_other_content_is_left_alone(
 
 
 def test_checking_what_was_never_built_says_what_to_build(site: Any) -> None:
-    error = site.refuse("check", str(site.root), code="invalid-layout", status=3, says=["dist"])
+    error = site.refuse("check", str(site.root), code="no-image", status=3, says=["built"])
     assert "wheelship build" in error["hint"]
 
 
@@ -179,7 +179,6 @@ def unprivileged(tool: Callable[[str], str]) -> tuple[str, ...]:
     return (tool("setpriv"), "--bounding-set=-dac_override,-dac_read_search,-fowner")
 
 
-@pytest.mark.xfail(strict=True, reason="lock-not-writable has no hint")
 def test_a_lock_that_cannot_be_written_is_an_error_of_the_machine(
     site: Any, unprivileged: tuple[str, ...]
 ) -> None:
@@ -197,7 +196,6 @@ def test_a_lock_that_cannot_be_written_is_an_error_of_the_machine(
     assert site.build()["reference"] == "demo:cpu"
 
 
-@pytest.mark.xfail(strict=True, reason="disk_errors lets a refusal of a parent directory through")
 def test_a_project_that_cannot_take_the_image_is_named(
     site: Any, unprivileged: tuple[str, ...]
 ) -> None:
