@@ -15,7 +15,9 @@ from wheelship.cli.services import native_platform
 from wheelship.oci.validate import problems_of_layout
 
 CUDA = '[tool.wheelship.variants.cuda]\naccelerator = "cuda"\nversion = "13.0"\n'
-OTHER = "linux/arm64" if native_platform().architecture == "amd64" else "linux/amd64"
+NATIVE = str(native_platform())
+OTHER = "linux/arm64" if NATIVE == "linux/amd64" else "linux/amd64"
+FOREIGN = f'platforms = ["{OTHER}"]'
 
 
 def test_the_site_builds_when_nothing_is_wrong(site: Any) -> None:
@@ -89,6 +91,7 @@ def test_a_value_out_of_range_is_named_with_the_range(site: Any) -> None:
         ("", ["--variant", "gpu"], "unknown-variant", ["'gpu'"]),
         (CUDA, ["--variant", "cuda"], "not-supported-yet", ["cuda"]),
         ("", ["--platform", OTHER], "not-supported-yet", [OTHER]),
+        (FOREIGN, ["--platform", NATIVE], "unlocked-platform", [NATIVE]),
         ("", ["--platform", "banana"], "invalid-platform", ["banana"]),
         ("", ["--output", "banana"], "invalid-output", ["'banana'"]),
         ("", ["--output", "oci:"], "invalid-output", ["'oci:'"]),
@@ -202,7 +205,7 @@ def test_a_project_that_cannot_take_the_image_is_named(
     site.lock()
     site.root.chmod(0o555)
     try:
-        error = site.refuse(
+        site.refuse(
             *("build", str(site.root)),
             code="not-writable",
             status=5,
@@ -211,7 +214,6 @@ def test_a_project_that_cannot_take_the_image_is_named(
         )
     finally:
         site.root.chmod(0o755)
-    assert "--output" in error["hint"]
     assert all(layer["reused"] for layer in site.build()["layers"])
 
 
