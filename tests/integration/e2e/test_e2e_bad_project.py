@@ -205,7 +205,7 @@ def test_a_project_that_cannot_take_the_image_is_named(
     site.lock()
     site.root.chmod(0o555)
     try:
-        site.refuse(
+        error = site.refuse(
             *("build", str(site.root)),
             code="not-writable",
             status=5,
@@ -214,6 +214,7 @@ def test_a_project_that_cannot_take_the_image_is_named(
         )
     finally:
         site.root.chmod(0o755)
+    assert "--output" in error["hint"]
     assert all(layer["reused"] for layer in site.build()["layers"])
 
 
