@@ -31,7 +31,7 @@ __all__ = ["Uv", "clean_environment"]
 _WITHOUT = re.compile(
     r"UV_(?:TORCH_BACKEND|FIND_LINKS|PYTHON|SYSTEM_PYTHON|NO_SOURCES\w*|NO_BINARY\w*|ONLY_BINARY\w*"
     r"|NO_BUILD\w*|REQUIRE_HASHES|PROJECT|WORKING_DIR\w*|CUSTOM_COMPILE_COMMAND"
-    r"|NO_CONFIG|CONFIG_FILE)"
+    r"|CONSTRAINT|OVERRIDE|EXCLUDE|BUILD_CONSTRAINT|NO_CONFIG|CONFIG_FILE)"
 )
 """Settings that would change what is resolved, or how the answer is written. The last two
 would make uv ignore the generated project's table, and with it where torch comes from."""

@@ -107,6 +107,12 @@ def test_environment_for_uv() -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["CONSTRAINT", "OVERRIDE", "EXCLUDE", "BUILD_CONSTRAINT"])
+def test_requirements_from_the_environment_do_not_count(name: str) -> None:
+    """What is locked depends on the request alone; its digest does not cover these files."""
+    assert f"UV_{name}" not in clean_environment({f"UV_{name}": "more.txt", "UV_INDEX": "kept"})
+
+
 def test_missing_program(tmp_path: Path) -> None:
     uv = Uv(binary=tmp_path / "uv", python=Path(sys.executable), environment={})
     with pytest.raises(UvMissing) as caught:
