@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from wheelship.build.conflict import check_conflicts
 from wheelship.build.context import BuildContext, BuiltImage, BuiltLayer
+from wheelship.build.device_code import check_device_code, needs_look
 from wheelship.oci.config import History, ImageConfig
 from wheelship.oci.descriptor import LAYER_GZIP, Descriptor
 from wheelship.oci.digest import Digest
@@ -29,10 +31,15 @@ def build_image(plan: ImagePlan, context: BuildContext) -> BuiltImage:
     found = {layer.key: store.find_layer(layer.key) for layer in plan.layers}
     missing = [layer for layer in plan.layers if found[layer.key] is None]
     records = {key: record for key, record in found.items() if record is not None}
+    # Wheels never looked into before are looked into while their layers are made.
+    check = partial(check_device_code, plan, context)
+    beside = [check] if missing and needs_look(plan, context) else []
+    if not beside:
+        check()
     if missing:
         from wheelship.build.produce import make_layers
 
-        records |= make_layers(missing, context)
+        records |= make_layers(missing, context, beside)
     image = _assemble(plan, records)
     check_conflicts(plan, records, store)
     reused = {layer.key for layer in plan.layers} - {layer.key for layer in missing}

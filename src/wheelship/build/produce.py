@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from threading import Event
+from typing import Any
 
 from wheelship.archive.errors import ContentMismatch
 from wheelship.archive.layer import LayerWriter
@@ -30,8 +32,10 @@ __all__ = ["make_layers"]
 _DAMAGED = "the package is malformed: report it to its maintainers and choose another version"
 
 
-def make_layers(layers: list[LayerPlan], context: BuildContext) -> dict[Digest, LayerRecord]:
-    """Make ``layers``, the longest first; the first failure cancels the rest."""
+def make_layers(
+    layers: list[LayerPlan], context: BuildContext, checks: Sequence[Callable[[], None]] = ()
+) -> dict[Digest, LayerRecord]:
+    """Make ``layers``, the longest first, beside ``checks``; the first failure cancels the rest."""
     context.artifacts.prefetch(_needed(layers))
     cancelled = Event()
     workshop = Workshop(context)
@@ -39,10 +43,12 @@ def make_layers(layers: list[LayerPlan], context: BuildContext) -> dict[Digest, 
     ordered = sorted(layers, key=_cost, reverse=True)
     futures: dict[Digest, Future[LayerRecord]] = {}
     try:
+        waiting: list[Future[Any]] = [pool.submit(check) for check in checks]
         for layer in ordered:
             if layer.key not in futures:
                 futures[layer.key] = pool.submit(_one, layer, context, workshop, cancelled)
-        done, _ = wait(futures.values(), return_when=FIRST_EXCEPTION)
+        waiting += futures.values()
+        done, _ = wait(waiting, return_when=FIRST_EXCEPTION)
         failures = [error for one in done if (error := one.exception()) is not None]
         for error in failures:
             if not isinstance(error, Cancelled):

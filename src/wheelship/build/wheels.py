@@ -18,7 +18,7 @@ from wheelship.wheel.errors import WrongWheel
 from wheelship.wheel.install import installed_entries, python_sources
 from wheelship.wheel.reader import Wheel, open_wheel
 
-__all__ = ["wheel_files", "wheel_modules"]
+__all__ = ["open_locked", "wheel_files", "wheel_modules"]
 
 
 def wheel_files(recipe: WheelsRecipe, context: BuildContext, stack: ExitStack) -> list[File]:
@@ -61,14 +61,17 @@ def wheel_modules(
                 yield Module(path=path, read=_reader(wheel, member))
 
 
-def _open(
-    locked: LockedWheel, recipe: WheelsRecipe, context: BuildContext, stack: ExitStack
+def open_locked(
+    locked: LockedWheel, context: BuildContext, stack: ExitStack, *, waive_record: bool
 ) -> Wheel:
-    """Open a wheel; a copy in the store that went bad is fetched once more."""
+    """Open a wheel; a copy in the store that went bad is fetched once more.
+
+    Raises:
+        WrongWheel, InvalidWheel, RecordMismatch: it is not the locked one, or malformed.
+    """
 
     def opened(path: Path) -> AbstractContextManager[Wheel]:
-        waived = locked.name in recipe.waived
-        return open_wheel(path, locked.filename, sha256=locked.sha256, waive_record=waived)
+        return open_wheel(path, locked.filename, sha256=locked.sha256, waive_record=waive_record)
 
     path = context.artifacts.path(locked)
     try:
@@ -77,6 +80,12 @@ def _open(
         if path != context.store.download(locked.sha256):
             raise
         return stack.enter_context(opened(context.artifacts.replace(locked)))
+
+
+def _open(
+    locked: LockedWheel, recipe: WheelsRecipe, context: BuildContext, stack: ExitStack
+) -> Wheel:
+    return open_locked(locked, context, stack, waive_record=locked.name in recipe.waived)
 
 
 def _reader(wheel: Wheel, member: str) -> Callable[[], bytes]:
