@@ -5,20 +5,24 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from wheelship.build.context import BuildContext
-from wheelship.events import Warned
+from wheelship.events import Emit, Warned
 from wheelship.lock.model import LockedWheel
 from wheelship.oci.config import canonical_json
 from wheelship.oci.digest import Digest
-from wheelship.plan.model import ImagePlan
+from wheelship.plan.model import ImagePlan, WheelsRecipe
+from wheelship.store.store import Store
 from wheelship.variant.errors import GpuTargetNotCovered
 from wheelship.variant.gpu import DeviceCode, parse_target, targets_text, uncovered
 
-__all__ = ["check_device_code", "needs_look"]
+if TYPE_CHECKING:
+    from wheelship.build.shelf import WheelShelf
+    from wheelship.wheel.reader import Wheel
+
+__all__ = ["check_device_code", "read_device_code", "unread_wheels"]
 
 _LIBRARY = re.compile(r"\.so(\.\d+)*$")
 _SMALLEST_BYTES = 256 * 1024
@@ -34,13 +38,27 @@ class _Library:
     bytes: int
 
 
-def needs_look(plan: ImagePlan, context: BuildContext) -> bool:
-    """Tell whether a wheel has to be read for :func:`check_device_code`."""
-    return any(not context.store.marked(_key(wheel))[0] for wheel in _concerned(plan))
+def unread_wheels(plan: ImagePlan, store: Store) -> list[LockedWheel]:
+    """Return the wheels that must be read before :func:`check_device_code` can judge."""
+    return [wheel for wheel, _ in _concerned(plan) if not store.marked(_key(wheel))[0]]
 
 
-def check_device_code(plan: ImagePlan, context: BuildContext) -> None:
-    """Check the wheels' device code against ``plan.gpu_targets``; a wheel is read once and for all.
+def read_device_code(plan: ImagePlan, context: BuildContext, shelf: WheelShelf) -> None:
+    """Read the wheels of ``plan`` that were never read before, and judge all.
+
+    Raises:
+        GpuTargetNotCovered: no device code runs on a target.
+        WheelshipError: a wheel cannot be had or is malformed.
+    """
+    for wheel, waived in _concerned(plan):
+        if not context.store.marked(_key(wheel))[0]:
+            rows = _read(shelf.wheel(wheel, waive_record=waived))
+            context.store.mark(_key(wheel), rows)
+    check_device_code(plan, context.store, context.emit)
+
+
+def check_device_code(plan: ImagePlan, store: Store, emit: Emit) -> None:
+    """Check the wheels' device code, as read before, against ``plan.gpu_targets``.
 
     The library with most device code must run on all targets. Another one that does not is worth a
     warning: torch 2.13 without its linear algebra still serves a T4.
@@ -48,8 +66,8 @@ def check_device_code(plan: ImagePlan, context: BuildContext) -> None:
     Raises:
         GpuTargetNotCovered: no device code runs on a target.
     """
-    for wheel in _concerned(plan):
-        libraries = _libraries(wheel, context)
+    for wheel, _ in _concerned(plan):
+        libraries = _known(store.marked(_key(wheel))[1])
         if not libraries:
             continue
         main = max(libraries, key=lambda one: one.bytes)
@@ -64,7 +82,7 @@ def check_device_code(plan: ImagePlan, context: BuildContext) -> None:
             )
         for one in libraries:
             if lacking := uncovered(one.codes, plan.gpu_targets):
-                context.emit(
+                emit(
                     Warned(
                         "gpu-target-partly-covered",
                         f"{wheel.name} {wheel.version}: {one.path} has no code for "
@@ -74,41 +92,41 @@ def check_device_code(plan: ImagePlan, context: BuildContext) -> None:
                 )
 
 
-def _concerned(plan: ImagePlan) -> list[LockedWheel]:
+def _concerned(plan: ImagePlan) -> list[tuple[LockedWheel, bool]]:
+    """Return the wheels that decide, each with whether its RECORD is waived."""
     if not any(target.startswith("sm_") for target in plan.gpu_targets):
         return []
-    return [wheel for wheel in plan.wheels() if wheel.name in plan.gpu_packages]
+    return [
+        (wheel, wheel.name in recipe.waived)
+        for recipe in (layer.recipe for layer in plan.layers)
+        if isinstance(recipe, WheelsRecipe)
+        for wheel in recipe.wheels
+        if wheel.name in plan.gpu_packages
+    ]
 
 
 def _key(wheel: LockedWheel) -> Digest:
     return Digest.of(canonical_json(["device code", _READER_VERSION, wheel.sha256]))
 
 
-def _libraries(wheel: LockedWheel, context: BuildContext) -> list[_Library]:
-    known, document = context.store.marked(_key(wheel))
-    if not known:
-        document = _read(wheel, context)
-        context.store.mark(_key(wheel), document)
+def _known(rows: list[dict[str, Any]]) -> list[_Library]:
     return [
         _Library(path=row["path"], codes=tuple(map(parse_target, row["codes"])), bytes=row["bytes"])
-        for row in document
+        for row in rows
     ]
 
 
-def _read(wheel: LockedWheel, context: BuildContext) -> list[dict[str, Any]]:
-    from wheelship.build.wheels import open_locked
+def _read(wheel: Wheel) -> list[dict[str, Any]]:
     from wheelship.wheel.fatbin import FatbinReader
 
     rows: list[dict[str, Any]] = []
-    with ExitStack() as stack:
-        opened = open_locked(wheel, context, stack, waive_record=True)
-        for name, member in opened.members.items():
-            if member.size_bytes < _SMALLEST_BYTES or not _LIBRARY.search(name):
-                continue
-            reader = FatbinReader()
-            for piece in opened.pieces(name):
-                reader.feed(piece)
-            if reader.found:
-                codes = [str(code) for code in sorted(reader.found)]
-                rows.append({"path": name, "codes": codes, "bytes": reader.device_bytes})
+    for name, member in wheel.members.items():
+        if member.size_bytes < _SMALLEST_BYTES or not _LIBRARY.search(name):
+            continue
+        reader = FatbinReader()
+        for piece in wheel.pieces(name):
+            reader.feed(piece)
+        if reader.found:
+            codes = [str(code) for code in sorted(reader.found)]
+            rows.append({"path": name, "codes": codes, "bytes": reader.device_bytes})
     return rows

@@ -13,6 +13,7 @@ from wheelship.archive.layer import LayerWriter
 from wheelship.build.context import BuildContext
 from wheelship.build.errors import Cancelled
 from wheelship.build.realize import layer_entries
+from wheelship.build.shelf import WheelShelf
 from wheelship.build.workshop import Workshop
 from wheelship.debian.lock import LockedPackage
 from wheelship.events import Advanced, Finished, Started
@@ -33,7 +34,9 @@ _DAMAGED = "the package is malformed: report it to its maintainers and choose an
 
 
 def make_layers(
-    layers: list[LayerPlan], context: BuildContext, checks: Sequence[Callable[[], None]] = ()
+    layers: list[LayerPlan],
+    context: BuildContext,
+    checks: Sequence[Callable[[WheelShelf], None]] = (),
 ) -> dict[Digest, LayerRecord]:
     """Make ``layers``, the longest first, beside ``checks``; the first failure cancels the rest."""
     context.artifacts.prefetch(_needed(layers))
@@ -43,7 +46,7 @@ def make_layers(
     ordered = sorted(layers, key=_cost, reverse=True)
     futures: dict[Digest, Future[LayerRecord]] = {}
     try:
-        waiting: list[Future[Any]] = [pool.submit(check) for check in checks]
+        waiting: list[Future[Any]] = [pool.submit(check, workshop.shelf) for check in checks]
         for layer in ordered:
             if layer.key not in futures:
                 futures[layer.key] = pool.submit(_one, layer, context, workshop, cancelled)

@@ -149,10 +149,3 @@ class ImagePlan:
     layer_limit: int
     gpu_targets: tuple[str, ...] = ()
     gpu_packages: frozenset[str] = frozenset()
-
-    def wheels(self) -> tuple[LockedWheel, ...]:
-        """Return all wheels of the image, in layer order."""
-        recipes = (layer.recipe for layer in self.layers)
-        return tuple(
-            wheel for one in recipes if isinstance(one, WheelsRecipe) for wheel in one.wheels
-        )

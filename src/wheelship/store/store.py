@@ -37,6 +37,7 @@ from wheelship.store.errors import DamagedStore, disk_errors
 __all__ = ["LayerRecord", "Store", "file_digest"]
 
 _PIECE_BYTES = 1024 * 1024
+_BUFFER_BYTES = 64 * 1024  # what is larger goes to the file without being copied first
 _FOLDERS = ("blobs/sha256", "downloads", "layers", "roots", "marks", "tmp")
 
 
@@ -176,7 +177,7 @@ class Store:
             descriptor, name = tempfile.mkstemp(dir=self._own_session())
             path = Path(name)
             try:
-                with os.fdopen(descriptor, "wb", buffering=_PIECE_BYTES) as stream:
+                with os.fdopen(descriptor, "wb", buffering=_BUFFER_BYTES) as stream:
                     yield stream, path
             finally:
                 path.unlink(missing_ok=True)
