@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 from wheelship.build.context import BuiltImage
 from wheelship.errors import InputError
 from wheelship.events import Advanced, Emit, Finished, Started
+from wheelship.files.write import replacing
 from wheelship.oci.digest import Digest
 from wheelship.store.docker_archive import write_docker_archive
 from wheelship.store.errors import disk_errors
@@ -86,22 +85,15 @@ def _archive(built: BuiltImage, path: Path, store: Store, reference: str, emit: 
 
     with disk_errors(path.parent, "--output docker-archive:FILE"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                write_docker_archive(
-                    stream,
-                    manifest=built.image.manifest_bytes,
-                    config=built.image.config_bytes,
-                    layers=_layer_files(built, store.blob),
-                    reference=reference,
-                    advance=advance,
-                )
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with replacing(path) as stream:
+            write_docker_archive(
+                stream,
+                manifest=built.image.manifest_bytes,
+                config=built.image.config_bytes,
+                layers=_layer_files(built, store.blob),
+                reference=reference,
+                advance=advance,
+            )
 
 
 def _layer_files(built: BuiltImage, blob: Callable[[Digest], Path]) -> list[tuple[Digest, Path]]:
