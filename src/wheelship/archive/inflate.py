@@ -18,12 +18,14 @@ from wheelship.archive.errors import ContentMismatch
 __all__ = ["inflate", "inflate_all"]
 
 _RAW = -15
-_IN_BYTES = 256 * 1024
-_OUT_BYTES = 1024 * 1024
+_IN_BYTES = 128 * 1024
+_OUT_BYTES = 256 * 1024
+"""Pieces that stay in the processor's cache until all hashes have seen them: with 1 MiB, and the
+page faults of allocating that anew each time, inflating cost a fifth more."""
 
 
 def inflate(content: Deflated, path: str) -> Iterator[tuple[bytes, bytes]]:
-    """Yield ``(compressed, inflated)`` pieces of at most 256 KiB and 1 MiB.
+    """Yield ``(compressed, inflated)`` pieces of at most 128 KiB and 256 KiB.
 
     A compressed piece is empty when one read inflates into several pieces.
 

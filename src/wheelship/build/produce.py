@@ -116,10 +116,16 @@ def _needed(layers: list[LayerPlan]) -> list[LockedWheel | LockedPackage]:
 
 
 def _cost(layer: LayerPlan) -> int:
-    """Estimate the work in a layer: compiling a wheel takes longer than splicing it."""
+    """Estimate the work in a layer, in bytes of wheels that would be spliced in the same time.
+
+    Splicing does about 130 MB a second, compiling 4 MB of compressed sources, and the base is
+    unpacked and compressed anew. What takes long has to begin early, or it ends alone.
+    """
     recipe = layer.recipe
     if isinstance(recipe, WheelsRecipe):
         return sum(wheel.size_bytes for wheel in recipe.wheels)
     if isinstance(recipe, BytecodeRecipe):
         return 4 * sum(min(wheel.size_bytes, 50_000_000) for wheel in recipe.wheels.wheels)
-    return 10_000_000
+    if isinstance(recipe, BaseRecipe):
+        return 16 * sum(one.size_bytes for one in recipe.lock.packages if one.group == recipe.group)
+    return 300_000_000 if isinstance(recipe, PythonRecipe) else 10_000_000
