@@ -41,7 +41,9 @@ _UNIX = 3  # APPNOTE 4.4.2
 _UNICODE_PATH_EXTRA = 0x7075
 _PIECE_BYTES = 1024 * 1024
 _NAME_BYTES = 255  # what Linux file systems take
-_UNPRINTABLE = re.compile(r"[\\\x00-\x1f\x7f]")
+_PATH_BYTES = 3072  # Linux takes 4096; where the wheel goes needs the rest
+_UNPRINTABLE = re.compile(r"[\\\x00-\x1f\x7f-\x9f]")
+_DRIVE = re.compile(r"[A-Za-z]:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,17 +324,16 @@ def _mode(attributes: int, made_by: int, name: str) -> int:
 
 
 def _check_names(members: list[Member]) -> None:
+    """Refuse names that could mean two things.
+
+    Names that differ in case or in their spelling of Unicode are two names on Linux, and honest
+    wheels have such.
+    """
     files: set[str] = set()
     folders: set[str] = set()
     for member in members:
         name = member.name.removesuffix("/")
-        parts = name.split("/")
-        if _UNPRINTABLE.search(name) or any(part in ("", ".", "..") for part in parts):
-            _refuse("is no plain relative path", member.name)
-        if max(map(len, map(str.encode, parts))) > _NAME_BYTES:
-            _refuse(f"has a name longer than {_NAME_BYTES} bytes", member.name)
-        if any(part.startswith(".wh.") for part in parts):
-            _refuse("would delete files when the image is unpacked (whiteout)", member.name)
+        _check_name(name, member.name)
         if member.name.endswith("/"):
             if member.size_bytes:
                 _refuse("is a directory with content", member.name)
@@ -340,6 +341,8 @@ def _check_names(members: list[Member]) -> None:
             continue
         if name in files:
             _refuse("stands in the archive twice", member.name)
+        if stat.S_ISDIR(member.mode):
+            _refuse("is a file by its name and a directory by its mode", member.name)
         files.add(name)
         at = name.find("/")
         while at >= 0:
@@ -347,6 +350,19 @@ def _check_names(members: list[Member]) -> None:
             at = name.find("/", at + 1)
     for name in sorted(files & folders):
         _refuse("is both a file and a directory", name)
+
+
+def _check_name(name: str, shown: str) -> None:
+    parts = name.split("/")
+    unplain = _UNPRINTABLE.search(name) or _DRIVE.match(name)
+    if unplain or any(part in ("", ".", "..") for part in parts):
+        _refuse("is no plain relative path", shown)
+    if max(map(len, map(str.encode, parts))) > _NAME_BYTES:
+        _refuse(f"has a name longer than {_NAME_BYTES} bytes", shown)
+    if len(name.encode()) > _PATH_BYTES:
+        _refuse(f"has a path longer than {_PATH_BYTES} bytes", shown)
+    if any(part.startswith(".wh.") for part in parts):
+        _refuse("would delete files when the image is unpacked (whiteout)", shown)
 
 
 def _stored(

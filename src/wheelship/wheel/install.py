@@ -92,7 +92,7 @@ def _data_file(wheel: Wheel, environment: Environment, name: str) -> tuple[File,
     if path in (f"{environment.root}/pyvenv.cfg", f"{environment.root}/bin"):
         raise InvalidWheel(f"would replace /{path}", where=wheel.filename)
     first = _relative(path, environment).partition("/")[0]
-    if first.endswith(".dist-info") and first != wheel.dist_info:
+    if first.lower().endswith(".dist-info") and first != wheel.dist_info:
         raise InvalidWheel(f"would install {first}, another package", where=wheel.filename)
     member = wheel.members[name]
     if scheme == "scripts" and member.size_bytes <= _RETARGET_BYTES:

@@ -135,8 +135,8 @@ def _parse(read_at: ReadAt, size: int, filename: str, *, waive_record: bool) -> 
     name, version = _split_filename(filename)
     dist_info = _special_dir(members, name, version, filename)
     data_dir = dist_info.removesuffix(".dist-info") + ".data"
-    if f"{dist_info}/METADATA" not in members:
-        raise InvalidWheel(f"has no {dist_info}/METADATA", where=filename)
+    about = _member_bytes(members, f"{dist_info}/METADATA", read_at, filename)
+    _check_identity(about.decode("utf-8", "replace").replace("\r\n", "\n"), name, version, filename)
     metadata = _member_text(members, f"{dist_info}/WHEEL", read_at, filename)
     record_text = _member_text(members, f"{dist_info}/RECORD", read_at, filename)
     record = parse_record(record_text, filename)
@@ -160,25 +160,54 @@ _REPORT = "the file is malformed: report it to its maintainers and choose anothe
 def _split_filename(filename: str) -> tuple[str, str]:
     parts = filename.removesuffix(".whl").split("-")
     if not filename.endswith(".whl") or len(parts) not in (5, 6):
-        raise InvalidWheel("is no valid wheel file name", where=filename)
+        raise InvalidWheel("is no valid wheel file name", where=filename, hint=_REPORT)
     return parts[0], parts[1]
 
 
 def _special_dir(members: dict[str, Member], name: str, version: str, filename: str) -> str:
     found = {first for first in (one.partition("/")[0] for one in members) if _is_info(first)}
-    if len(found) != 1:
+    if len(found) != 1 or not min(found).endswith(".dist-info"):
         listing = ", ".join(sorted(found)) or "none"
-        raise InvalidWheel(f"must hold one .dist-info directory, has {listing}", where=filename)
+        raise InvalidWheel(
+            f"must hold one .dist-info directory, has {listing}", where=filename, hint=_REPORT
+        )
     (directory,) = found
     inside = directory.removesuffix(".dist-info").partition("-")
     same_version = _same_version(inside[2], version)
     if _normal(inside[0]) != _normal(name) or not same_version:
-        raise InvalidWheel(f"holds {directory}, which is another package", where=filename)
+        raise InvalidWheel(
+            f"holds {directory}, which is another package", where=filename, hint=_REPORT
+        )
     return directory
 
 
+def _check_identity(text: str, name: str, version: str, filename: str) -> None:
+    """Refuse METADATA of another package: pip and scanners believe it, not the file name."""
+    found = _headers(text.partition("\n\n")[0], ("Name", "Version"), filename)
+    said = (found.get("Name", ""), found.get("Version", ""))
+    if _normal(said[0]) != _normal(name) or not _same_version(said[1], version):
+        raise InvalidWheel(
+            f"calls itself {' '.join(said).strip() or 'nothing'} in METADATA",
+            where=filename,
+            hint=_REPORT,
+        )
+
+
+def _headers(text: str, names: tuple[str, ...], filename: str) -> dict[str, str]:
+    """Return those of the fields that are there; each may stand there once (core metadata)."""
+    found: dict[str, str] = {}
+    for name, value in re.findall(r"(?m)^([\w-]+)[ \t]*:[ \t]*(.*?)[ \t\r]*$", text):
+        for wanted in names:
+            if name.lower() == wanted.lower():
+                if wanted in found:
+                    raise InvalidWheel(f"says {wanted} twice", where=filename, hint=_REPORT)
+                found[wanted] = value
+    return found
+
+
 def _is_info(directory: str) -> bool:
-    return directory.endswith(".dist-info")
+    # importlib.metadata finds it in any case.
+    return directory.lower().endswith(".dist-info")
 
 
 def _normal(name: str) -> str:
@@ -197,10 +226,12 @@ def _same_version(left: str, right: str) -> bool:
 
 
 def _wheel_metadata(text: str, filename: str) -> bool:
-    fields: dict[str, str] = dict(re.findall(r"(?m)^([\w-]+):[ \t]*(.*?)[ \t\r]*$", text))
+    fields = _headers(text, ("Wheel-Version", "Root-Is-Purelib"), filename)
     if fields.get("Wheel-Version", "").partition(".")[0] != "1":
         version = fields.get("Wheel-Version", "none")
-        raise InvalidWheel(f"has the wheel format version {version}, not 1", where=filename)
+        raise InvalidWheel(
+            f"has the wheel format version {version}, not 1", where=filename, hint=_REPORT
+        )
     return fields.get("Root-Is-Purelib", "").lower() == "true"
 
 
@@ -249,20 +280,26 @@ def _check_record(
 
 
 def _member_text(members: dict[str, Member], name: str, read_at: ReadAt, filename: str) -> str:
+    try:
+        return _member_bytes(members, name, read_at, filename).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidWheel(f"{name} is not UTF-8", where=filename, hint=_REPORT) from error
+
+
+def _member_bytes(members: dict[str, Member], name: str, read_at: ReadAt, filename: str) -> bytes:
     member = members.get(name)
     if member is None:
-        raise InvalidWheel(f"has no {name}", where=filename)
-    try:
-        return _read(member, read_at, None, filename).decode()
-    except UnicodeDecodeError as error:
-        raise InvalidWheel(f"{name} is not UTF-8", where=filename) from error
+        raise InvalidWheel(f"has no {name}", where=filename, hint=_REPORT)
+    return _read(member, read_at, None, filename)
 
 
 def _read(
     member: Member, read_at: ReadAt, promised: tuple[str, str] | None, filename: str
 ) -> bytes:
     if member.size_bytes > _TEXT_BYTES:
-        raise InvalidWheel(f"{member.name} has {member.size_bytes} bytes", where=filename)
+        raise InvalidWheel(
+            f"{member.name} has {member.size_bytes} bytes", where=filename, hint=_REPORT
+        )
     content = member.content(read_at, promised)
     try:
         if isinstance(content, Deflated):

@@ -15,6 +15,7 @@ from wheelship.wheel.errors import RecordMismatch
 
 __all__ = ["Row", "encode_sha256", "parse_record", "render_record"]
 
+_HINT = "RECORD is malformed: report it to the package's maintainers and choose another version"
 _SIZE = re.compile(r"[0-9]{1,18}")
 _ALGORITHMS = {"sha256": 32, "sha384": 48, "sha512": 64}
 """What the specification accepts: SHA-256 or better of the guaranteed algorithms."""
@@ -40,12 +41,16 @@ def parse_record(text: str, where: str) -> dict[str, Row]:
         if not cells:
             continue
         if len(cells) != 3:  # noqa: PLR2004 - path, hash, size
-            raise RecordMismatch(f"row {number} of RECORD has {len(cells)} cells", where=where)
+            raise RecordMismatch(
+                f"row {number} of RECORD has {len(cells)} cells", where=where, hint=_HINT
+            )
         path, hashed, size = cells
         if path in rows:
-            raise RecordMismatch(f"RECORD lists {path} twice", where=where)
+            raise RecordMismatch(f"RECORD lists {path} twice", where=where, hint=_HINT)
         if size and not _SIZE.fullmatch(size):
-            raise RecordMismatch(f"RECORD gives {path} the size {size[:20]!r}", where=where)
+            raise RecordMismatch(
+                f"RECORD gives {path} the size {size[:20]!r}", where=where, hint=_HINT
+            )
         rows[path] = Row(path, _hash(hashed, path, where), int(size) if size else None)
     return rows
 
@@ -54,7 +59,7 @@ def _cells(text: str, where: str) -> Iterator[list[str]]:
     try:
         yield from csv.reader(io.StringIO(text, newline=""))
     except csv.Error as error:
-        raise RecordMismatch(f"RECORD cannot be read: {error}", where=where) from error
+        raise RecordMismatch(f"RECORD cannot be read: {error}", where=where, hint=_HINT) from error
 
 
 def _hash(text: str, path: str, where: str) -> tuple[str, str] | None:
@@ -62,13 +67,15 @@ def _hash(text: str, path: str, where: str) -> tuple[str, str] | None:
         return None
     algorithm, _, encoded = text.partition("=")
     if algorithm not in _ALGORITHMS:
-        raise RecordMismatch(f"RECORD hashes {path} with {algorithm!r}", where=where)
+        raise RecordMismatch(f"RECORD hashes {path} with {algorithm!r}", where=where, hint=_HINT)
     try:
         digest = base64.b64decode(encoded + "=" * (-len(encoded) % 4), b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
-        raise RecordMismatch(f"RECORD has a malformed hash for {path}", where=where) from error
+        raise RecordMismatch(
+            f"RECORD has a malformed hash for {path}", where=where, hint=_HINT
+        ) from error
     if len(digest) != _ALGORITHMS[algorithm]:
-        raise RecordMismatch(f"RECORD has a malformed hash for {path}", where=where)
+        raise RecordMismatch(f"RECORD has a malformed hash for {path}", where=where, hint=_HINT)
     return algorithm, digest.hex()
 
 
