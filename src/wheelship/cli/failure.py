@@ -11,7 +11,7 @@ from typing import Any
 from wheelship.cli.settings import Settings
 from wheelship.errors import ExitStatus, WheelshipError
 
-__all__ = ["render_bug", "render_failure"]
+__all__ = ["render_bug", "render_failure", "render_usage"]
 
 _RED, _BOLD, _CYAN, _PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[36m", "\x1b[0m"
 
@@ -39,6 +39,19 @@ def render_bug(error: Exception, settings: Settings) -> int:
     else:
         sys.stderr.write("  hint: run again with --verbose and report the traceback\n")
     return ExitStatus.BUG
+
+
+def render_usage(message: str, help_command: str) -> int:
+    """Write what is wrong with the command line as JSON and return the exit status for it."""
+    document = {
+        "code": "usage",
+        "message": message,
+        "where": None,
+        "hint": help_command,
+        "exit_status": int(ExitStatus.USAGE),
+    }
+    sys.stdout.write(json.dumps({"error": document}, indent=2) + "\n")
+    return ExitStatus.USAGE
 
 
 def _document(error: WheelshipError) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import ClassVar
 import click
 
 from wheelship import __version__
-from wheelship.cli.failure import render_bug, render_failure
+from wheelship.cli.failure import render_bug, render_failure, render_usage
 from wheelship.cli.settings import Settings, common_options
 from wheelship.errors import ExitStatus, WheelshipError
 
@@ -91,8 +91,7 @@ def run(argv: Sequence[str]) -> int:
             args=list(argv), prog_name="wheelship", standalone_mode=False, obj=settings
         )
     except click.ClickException as error:
-        error.show()
-        return ExitStatus.USAGE
+        return _misused(error, as_json=settings.json or "--json" in _options(argv))
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("interrupted\n")
         return ExitStatus.INTERRUPTED
@@ -104,3 +103,17 @@ def run(argv: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the outermost frame: anything here is our bug
         return render_bug(error, settings)
     return status if isinstance(status, int) else ExitStatus.DONE
+
+
+def _options(argv: Sequence[str]) -> Sequence[str]:
+    """Return what can be options; parsing may have failed before it got to ``--json``."""
+    return argv[: argv.index("--")] if "--" in argv else argv
+
+
+def _misused(error: click.ClickException, *, as_json: bool) -> int:
+    if not as_json:
+        error.show()
+        return ExitStatus.USAGE
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    called = context.command_path if context is not None else "wheelship"
+    return render_usage(error.format_message(), f"{called} --help")

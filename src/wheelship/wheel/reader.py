@@ -41,6 +41,7 @@ class Wheel:
         purelib: whether the root goes to purelib (``Root-Is-Purelib``).
         members: files by name in archive order.
         record: RECORD's rows by path.
+        waived: what a waiver made acceptable about RECORD; empty when there was no need.
     """
 
     filename: str
@@ -52,6 +53,7 @@ class Wheel:
     members: dict[str, Member]
     record: dict[str, Row]
     read_at: ReadAt
+    waived: str = ""
 
     def content(self, name: str) -> Content:
         """Return the content of a file together with the hash that RECORD promises."""
@@ -66,10 +68,13 @@ class Wheel:
                 then worthless.
         """
         content = self.content(name)
-        if isinstance(content, Deflated):
-            yield from (data for _, data in inflate(content, name))
-        elif isinstance(content, Streamed):
-            yield from content.open()
+        try:
+            if isinstance(content, Deflated):
+                yield from (data for _, data in inflate(content, name))
+            elif isinstance(content, Streamed):
+                yield from content.open()
+        except ContentMismatch as error:
+            raise _mismatch(error, self.filename, name) from error
 
     def read(self, name: str) -> bytes:
         """Return the verified bytes of a file of at most 32 MiB.
@@ -140,7 +145,7 @@ def _parse(read_at: ReadAt, size: int, filename: str, *, waive_record: bool) -> 
     metadata = _member_text(members, f"{dist_info}/WHEEL", read_at, filename)
     record_text = _member_text(members, f"{dist_info}/RECORD", read_at, filename)
     record = parse_record(record_text, filename)
-    record = _check_record(members, record, dist_info, filename, waive=waive_record)
+    record, problems = _check_record(members, record, dist_info, filename, waive=waive_record)
     return Wheel(
         filename=filename,
         name=name,
@@ -151,6 +156,7 @@ def _parse(read_at: ReadAt, size: int, filename: str, *, waive_record: bool) -> 
         members=members,
         record=record,
         read_at=read_at,
+        waived=problems,
     )
 
 
@@ -242,7 +248,8 @@ def _check_record(
     filename: str,
     *,
     waive: bool,
-) -> dict[str, Row]:
+) -> tuple[dict[str, Row], str]:
+    """Return the rows of files that are there, and what the waiver made acceptable."""
     unlisted = {f"{dist_info}/{one}" for one in _UNLISTED}
     missing = sorted(name for name in members if name not in record and name not in unlisted)
     phantom = sorted(path for path in record if path not in members and path not in unlisted)
@@ -276,7 +283,8 @@ def _check_record(
             where=filename,
             hint=f"choose another version, or accept it in [tool.wheelship] with\n{line}",
         )
-    return {path: row for path, row in record.items() if path in members and path not in unlisted}
+    rows = {path: row for path, row in record.items() if path in members and path not in unlisted}
+    return rows, "; ".join(problems)
 
 
 def _member_text(members: dict[str, Member], name: str, read_at: ReadAt, filename: str) -> str:
@@ -310,4 +318,8 @@ def _read(
         assert isinstance(content, Streamed)  # noqa: S101 - a member has no other kind
         return b"".join(content.open())
     except ContentMismatch as error:
-        raise ContentMismatch(error.message, where=f"{filename}: {member.name}") from error
+        raise _mismatch(error, filename, member.name) from error
+
+
+def _mismatch(error: ContentMismatch, filename: str, name: str) -> ContentMismatch:
+    return ContentMismatch(error.message, where=f"{filename}: {name}", hint=_REPORT)

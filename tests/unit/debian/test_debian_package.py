@@ -150,7 +150,7 @@ def test_a_malformed_container_is_refused(case: str, tmp_path: Path) -> None:
     data, message = CONTAINERS[case]
     with pytest.raises(InvalidDeb, match=message) as caught:
         _open(_raw(data), tmp_path)
-    assert caught.value.where == "demo.deb"
+    assert caught.value.where == "demo_1.0-1_amd64.deb"
 
 
 def test_gzip_is_as_strict_as_xz(tmp_path: Path) -> None:

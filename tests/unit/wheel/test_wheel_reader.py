@@ -148,7 +148,9 @@ def test_names_and_versions_compare_normalised(
     tmp_path: Path, filename: str, directory: str
 ) -> None:
     """Names by PEP 503, versions by PEP 440: real wheels differ in case, dots and zeros."""
-    files = {f"{directory}/WHEEL": WHEEL, f"{directory}/METADATA": METADATA}
+    name, _, version = directory.removesuffix(".dist-info").partition("-")
+    about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
+    files = {f"{directory}/WHEEL": WHEEL, f"{directory}/METADATA": about}
     record = "".join(row(path, data) for path, data in files.items())
     members = [ZipFile(path, data) for path, data in files.items()]
     members.append(ZipFile(f"{directory}/RECORD", record.encode()))
