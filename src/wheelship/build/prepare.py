@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -210,6 +210,7 @@ def debian_lock(
         around.now,
         around.emit,
         keep=None if upgrade or not same else same[0],
+        seen=_newest_dates(entries, release),
     )
     needed = _needed(request)
     kept = [
@@ -372,6 +373,15 @@ def lock_wheels(
         offline=around.offline,
     )
     return lock_variant(request.project, variant, context, upgrade or Upgrade())
+
+
+def _newest_dates(entries: Iterable[DebianLock], release: str) -> dict[str, str]:
+    """Return the date of the newest release file that was ever locked, by suite."""
+    dates: dict[str, str] = {}
+    for entry in entries:
+        for suite in entry.suites if entry.release == release else ():
+            dates[suite.name] = max(suite.date, dates.get(suite.name, ""))
+    return dates
 
 
 def _needed(request: Request) -> set[tuple[str, str, tuple[str, ...]]]:

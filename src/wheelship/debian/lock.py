@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias, TypeVar
 
 from wheelship.debian.errors import InvalidDebianLock
 
-__all__ = ["FILENAME", "DebianLock", "Group", "LockedPackage", "LockedSuite"]
+__all__ = ["DebianLock", "Group", "LockedPackage", "LockedSuite"]
 
 Group: TypeAlias = Literal["base", "system"]
 """``base``: what every image of the release holds; ``system``: what was asked for beyond it."""
@@ -21,7 +21,7 @@ Group: TypeAlias = Literal["base", "system"]
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 _VERSION = re.compile(r"[A-Za-z0-9.+:~-]+")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-FILENAME = re.compile(r"pool/(?:[A-Za-z0-9+._~-]+/)*[A-Za-z0-9+._~%:-]+\.deb")
+_FILENAME = re.compile(r"pool/(?:[A-Za-z0-9+._~-]+/)*[A-Za-z0-9+._~%:-]+\.deb")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 _TYPES: dict[str, type] = {"size_bytes": int, "requested": bool}
@@ -60,7 +60,7 @@ class LockedPackage:
         _require(_NAME.fullmatch(self.architecture), "architecture", self.architecture)
         _require(self.archive in ("main", "security"), "archive", self.archive)
         climbs = ".." in self.filename.split("/")
-        _require(FILENAME.fullmatch(self.filename) and not climbs, "filename", self.filename)
+        _require(_FILENAME.fullmatch(self.filename) and not climbs, "filename", self.filename)
         _require(_SHA256.fullmatch(self.sha256), "sha256", self.sha256)
         _require(self.size_bytes > 0, "size_bytes", self.size_bytes)
         _require(_NAME.fullmatch(self.source), "source", self.source)

@@ -96,8 +96,8 @@ def open_wheel(
 ) -> Iterator[Wheel]:
     """Open the wheel at ``path`` after checking that it is the locked one.
 
-    ``waive_record`` accepts files that RECORD does not list and rows without a file (DESIGN §6);
-    a hash that is there must still be right.
+    ``waive_record`` accepts files that RECORD does not list, rows without a file and hashes that
+    are weak or malformed (DESIGN §6); a hash that can be checked must still be right.
 
     Raises:
         WrongWheel: its SHA-256 is not ``sha256``.
@@ -144,8 +144,18 @@ def _parse(read_at: ReadAt, size: int, filename: str, *, waive_record: bool) -> 
     _check_identity(about.decode("utf-8", "replace").replace("\r\n", "\n"), name, version, filename)
     metadata = _member_text(members, f"{dist_info}/WHEEL", read_at, filename)
     record_text = _member_text(members, f"{dist_info}/RECORD", read_at, filename)
-    record = parse_record(record_text, filename)
-    record, problems = _check_record(members, record, dist_info, filename, waive=waive_record)
+    unusable: dict[str, str] = {}
+    record = parse_record(record_text, filename, unusable)
+    problems = _problems(members, record, unusable, dist_info)
+    if problems and not waive_record:
+        line = f'waive-record = [{{ package = "{name}", version = "{version}", reason = "…" }}]'
+        raise RecordMismatch(
+            problems,
+            where=filename,
+            hint=f"choose another version, or accept it in [tool.wheelship] with\n{line}",
+        )
+    unlisted = {f"{dist_info}/{one}" for one in _UNLISTED}
+    record = {path: row for path, row in record.items() if path in members and path not in unlisted}
     return Wheel(
         filename=filename,
         name=name,
@@ -241,32 +251,25 @@ def _wheel_metadata(text: str, filename: str) -> bool:
     return fields.get("Root-Is-Purelib", "").lower() == "true"
 
 
-def _check_record(
-    members: dict[str, Member],
-    record: dict[str, Row],
-    dist_info: str,
-    filename: str,
-    *,
-    waive: bool,
-) -> tuple[dict[str, Row], str]:
-    """Return the rows of files that are there, and what the waiver made acceptable."""
+def _problems(
+    members: dict[str, Member], record: dict[str, Row], unusable: dict[str, str], dist_info: str
+) -> str:
+    """Return in words where RECORD and the archive disagree; empty when they do not."""
     unlisted = {f"{dist_info}/{one}" for one in _UNLISTED}
+    rows = {path: row for path, row in record.items() if path not in unlisted}
     missing = sorted(name for name in members if name not in record and name not in unlisted)
-    phantom = sorted(path for path in record if path not in members and path not in unlisted)
+    phantom = sorted(path for path in rows if path not in members)
+    present = {path: row for path, row in rows.items() if path in members}
     unhashed = sorted(
-        path
-        for path, row in record.items()
-        if row.hash is None and path not in unlisted and path in members
+        path for path, row in present.items() if row.hash is None and path not in unusable
     )
     wrong = sorted(
         path
-        for path, row in record.items()
-        if path in members
-        and path not in unlisted
-        and row.size_bytes not in (None, members[path].size_bytes)
+        for path, row in present.items()
+        if row.size_bytes not in (None, members[path].size_bytes)
     )
-    problems = [
-        f"{text} {paths[0]}" + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+    found = [
+        (f"{text} {paths[0]}", len(paths))
         for text, paths in (
             ("RECORD does not list", missing),
             ("RECORD lists what is not there:", phantom),
@@ -275,16 +278,11 @@ def _check_record(
         )
         if paths
     ]
-    if problems and not waive:
-        name, version = _split_filename(filename)
-        line = f'waive-record = [{{ package = "{name}", version = "{version}", reason = "…" }}]'
-        raise RecordMismatch(
-            "; ".join(problems),
-            where=filename,
-            hint=f"choose another version, or accept it in [tool.wheelship] with\n{line}",
-        )
-    rows = {path: row for path, row in record.items() if path in members and path not in unlisted}
-    return rows, "; ".join(problems)
+    if unusable:
+        found.append((unusable[min(unusable)], len(unusable)))
+    return "; ".join(
+        text + (f" and {count - 1} more" if count > 1 else "") for text, count in found
+    )
 
 
 def _member_text(members: dict[str, Member], name: str, read_at: ReadAt, filename: str) -> str:

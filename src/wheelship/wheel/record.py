@@ -30,11 +30,14 @@ class Row:
     size_bytes: int | None
 
 
-def parse_record(text: str, where: str) -> dict[str, Row]:
+def parse_record(text: str, where: str, unusable: dict[str, str] | None = None) -> dict[str, Row]:
     """Return the rows by path.
 
+    With ``unusable``, hashes that are malformed or weak are left out, and what is wrong with them
+    is put there by path.
+
     Raises:
-        RecordMismatch: a row is malformed, repeated, or uses a weak hash.
+        RecordMismatch: a row is malformed, repeated, or (without ``unusable``) its hash is.
     """
     rows: dict[str, Row] = {}
     for number, cells in enumerate(_cells(text, where), start=1):
@@ -51,7 +54,12 @@ def parse_record(text: str, where: str) -> dict[str, Row]:
             raise RecordMismatch(
                 f"RECORD gives {path} the size {size[:20]!r}", where=where, hint=_HINT
             )
-        rows[path] = Row(path, _hash(hashed, path, where), int(size) if size else None)
+        digest = _hash(hashed, path)
+        if isinstance(digest, str):
+            if unusable is None:
+                raise RecordMismatch(digest, where=where, hint=_HINT)
+            unusable[path], digest = digest, None
+        rows[path] = Row(path, digest, int(size) if size else None)
     return rows
 
 
@@ -62,20 +70,19 @@ def _cells(text: str, where: str) -> Iterator[list[str]]:
         raise RecordMismatch(f"RECORD cannot be read: {error}", where=where, hint=_HINT) from error
 
 
-def _hash(text: str, path: str, where: str) -> tuple[str, str] | None:
+def _hash(text: str, path: str) -> tuple[str, str] | str | None:
+    """Return the promised hash, or in words what is wrong with it."""
     if not text:
         return None
     algorithm, _, encoded = text.partition("=")
     if algorithm not in _ALGORITHMS:
-        raise RecordMismatch(f"RECORD hashes {path} with {algorithm!r}", where=where, hint=_HINT)
+        return f"RECORD hashes {path} with {algorithm!r}"
     try:
         digest = base64.b64decode(encoded + "=" * (-len(encoded) % 4), b"-_", validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise RecordMismatch(
-            f"RECORD has a malformed hash for {path}", where=where, hint=_HINT
-        ) from error
+    except (binascii.Error, ValueError):
+        digest = b""
     if len(digest) != _ALGORITHMS[algorithm]:
-        raise RecordMismatch(f"RECORD has a malformed hash for {path}", where=where, hint=_HINT)
+        return f"RECORD has a malformed hash for {path}"
     return algorithm, digest.hex()
 
 

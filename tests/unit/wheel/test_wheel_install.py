@@ -129,7 +129,7 @@ def test_executable_bits_come_from_the_archive(tmp_path: Path) -> None:
     modes = {
         "demo/run": 0o4777,
         "demo/odd": 0o001,
-        "demo/plain.py": 0o666,
+        "demo/plain.py": 0o1666,
         "demo-1.0.data/scripts/tool": 0o644,
         "demo-1.0.data/data/bin/helper": 0o700,
     }
@@ -240,7 +240,9 @@ def test_a_missing_size_in_record_is_filled_in(tmp_path: Path) -> None:
 # Attacks
 
 
-@pytest.mark.parametrize("name", ["python", "python3.11", "pypy", "../x", "a/b", "activate"])
+@pytest.mark.parametrize(
+    "name", ["python", "python3.11", "pypy", "../x", "a/b", "activate", ".wh.python"]
+)
 def test_an_entry_point_must_not_take_over_the_environment(tmp_path: Path, name: str) -> None:
     """CVE-2026-8643, GHSA-4gg8-gxpx-9rph."""
     error = refusal(tmp_path, {}, console_scripts={name: "demo:main"})
@@ -296,10 +298,11 @@ def test_two_files_in_one_place_are_refused(
 def test_a_second_package_by_way_of_data_is_refused(tmp_path: Path) -> None:
     """Metadata of another package would be believed by pip and scanners."""
     for scheme in ("purelib", "data/lib/python3.11/site-packages"):
-        name = f"demo-1.0.data/{scheme}/requests-9.9.dist-info/METADATA"
-        error = refusal(tmp_path, {name: b"Name: requests\n"})
-        assert isinstance(error, InvalidWheel)
-        assert "would install requests-9.9.dist-info" in error.message
+        for ending in ("dist-info", "Dist-Info"):
+            name = f"demo-1.0.data/{scheme}/requests-9.9.{ending}/METADATA"
+            error = refusal(tmp_path, {name: b"Name: requests\n"})
+            assert isinstance(error, InvalidWheel)
+            assert f"would install requests-9.9.{ending}" in error.message
 
 
 def test_a_data_directory_of_another_name_is_nothing_special(tmp_path: Path) -> None:
