@@ -26,7 +26,7 @@ from wheelship.debian.index import (
     SuiteIndex,
     read_index,
 )
-from wheelship.debian.keyring import archive_certificates
+from wheelship.debian.keyring import archive_certificates, unexpired
 from wheelship.debian.lock import DebianLock, Group, LockedPackage, LockedSuite
 from wheelship.debian.mirror import Mirrors, without_credentials
 from wheelship.debian.release import IndexFile, Release, check_dates, read_release
@@ -140,7 +140,7 @@ class _Archive:
         url = f"{self._address(suite)}/InRelease"
         where = without_credentials(url)
         data = self._get(url, _RELEASE_LIMIT_BYTES)
-        certificates = self._keyring(suite.keys)
+        certificates = unexpired(self._keyring(suite.keys), self._now, where=where)
         release = read_release(data, suite, self._table, certificates, where=where)
         if self._mirrors.dated:
             check_dates(release, self._now, where=where)

@@ -85,7 +85,6 @@ def test_a_package_with_wheels_for_others_only_is_named(site: Any) -> None:
         code="unresolvable",
         status=3,
         says=["gamma", "linux/", "win_amd64"],
-        hinted=False,
     )
 
 

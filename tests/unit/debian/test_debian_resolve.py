@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -401,3 +402,24 @@ def test_a_release_file_older_than_the_locked_one_is_refused() -> None:
     frozen = replace(MIRRORS, dated=False)
     assert _resolve(archive, mirrors=frozen, seen=seen, emit=events.append)
     assert [one.code for one in events if isinstance(one, Warned)] == ["release-expired"] * 3
+
+
+def test_a_key_that_has_expired_vouches_for_nothing() -> None:
+    archive = _archive(_deb("root"))
+
+    def ended(fingerprints: Iterable[str]) -> dict[str, Any]:
+        del fingerprints
+        return {one: SimpleNamespace(expiration=DATE) for one in archive.certificates}
+
+    with pytest.raises(ArchiveUntrusted, match="have expired") as caught:
+        resolve(
+            archive.distribution(["root"]),
+            "amd64",
+            (),
+            MIRRORS,
+            archive.fetch,
+            DATE,
+            discard,
+            keyring=ended,
+        )
+    assert caught.value.where == f"{DebArchive.MAIN}/dists/bookworm/InRelease"
