@@ -204,7 +204,11 @@ class _Archive:
         return f"{self._mirrors.address(suite.archive)}/dists/{suite.name}"
 
     def _get(self, url: str, limit_bytes: int) -> bytes:
-        data = self._fetch(url, limit_bytes=limit_bytes)
+        try:
+            data = self._fetch(url, limit_bytes=limit_bytes)
+        except NetworkError as error:
+            error.hint = error.hint or "is it a Debian mirror? Set another `debian-mirror`"
+            raise
         self._emit(Advanced("resolve", self._subject, len(data)))
         return data
 

@@ -191,7 +191,6 @@ def _check_status(response: BaseHTTPResponse, url: str, *, ranged: bool) -> None
     raise HttpStatus(
         f"the server answered {status} {response.reason or ''}".rstrip() + f": {shown}",
         status=status,
-        hint="check the address: it comes from the lock, from `index` or from `debian-mirror`",
     )
 
 
