@@ -14,7 +14,8 @@ TESTS = Path(__file__).parent.parent
 PAGE = TESTS.parent / "docs/explanation/hostile-input.md"
 ERRORS = TESTS.parent / "docs/reference/errors.md"
 ROW = re.compile(
-    r"\| (?P<attack>.+?) \| (?P<gets>.+?) \| `(?P<file>[\w/.]+)::(?P<test>\w+)(?:\[(?P<case>.+)\])?` \|"
+    r"\| (?P<attack>.+?) \| (?P<gets>.+?) "
+    r"\| `(?P<file>[\w/.]+)::(?P<test>\w+)(?:\[(?P<case>.+)\])?` \|"
 )
 
 

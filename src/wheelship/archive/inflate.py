@@ -47,7 +47,7 @@ def inflate(content: Deflated, path: str) -> Iterator[tuple[bytes, bytes]]:
         while more:
             try:
                 data = decoder.decompress(feed, _OUT_BYTES)
-            except zlib_ng.error as error:  # type: ignore[misc]  # its stub has an instance
+            except zlib_ng.error as error:
                 why = f"has a damaged DEFLATE stream: {error}"
                 raise ContentMismatch(why, where=path) from error
             size += len(data)
