@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     from wheelship.events import Emit
     from wheelship.fetch.fetcher import Fetcher
     from wheelship.lock.machine import MachineSources
+    from wheelship.sink.model import Tools
     from wheelship.store.store import Store
 
-__all__ = ["InvalidEpoch", "jobs", "make_fetcher", "native_platform", "surroundings"]
+__all__ = ["InvalidEpoch", "jobs", "make_fetcher", "native_platform", "surroundings", "tools"]
 
 _APT = Path("/etc/apt")
 
@@ -43,6 +45,21 @@ def native_platform() -> Platform:
 def jobs() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def tools(settings: Settings, *, docker: str | None, podman: str | None) -> Tools:
+    """Return the engines' clients: what was named, else the environment's, else those on PATH."""
+    from wheelship.engine.client import Client
+    from wheelship.sink.model import Tools
+
+    environ = settings.environ
+    on_path = environ.get("PATH")
+    docker = docker or environ.get("WHEELSHIP_DOCKER") or shutil.which("docker", path=on_path)
+    podman = podman or environ.get("WHEELSHIP_PODMAN") or shutil.which("podman", path=on_path)
+    return Tools(
+        docker=Client(Path(docker), environ) if docker else None,
+        podman=Client(Path(podman), environ, "podman") if podman else None,
+    )
 
 
 def surroundings(settings: Settings, store: Store, emit: Emit, *, offline: bool) -> Surroundings:

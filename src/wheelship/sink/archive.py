@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``docker-archive:FILE``: an image in a single file."""
+"""``oci-archive:FILE`` and ``docker-archive:FILE``: an image in a single file."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from wheelship.sink.model import Delivered, Parcel
 from wheelship.sink.output import ArchiveOutput
 from wheelship.store.docker_archive import write_docker_archive
 from wheelship.store.errors import disk_errors
+from wheelship.store.oci_archive import write_oci_archive
 
 __all__ = ["ArchiveSink"]
 
@@ -34,17 +35,24 @@ class ArchiveSink:
             DamagedStore: a layer is not what it was.
         """
         subject, path = str(self.output), self.output.path
+
+        def advance(count: int) -> None:
+            emit(Advanced("image", subject, count))
+
         image = parcel.image
         layers = [(one.digest, parcel.blob(one.digest)) for one in image.blobs]
         with disk_errors(path.parent, f"--output {self.output.kind}:FILE"), _new_file(path) as out:
-            write_docker_archive(
-                out,
-                manifest=image.manifest_bytes,
-                config=image.config_bytes,
-                layers=layers,
-                reference=parcel.reference,
-                advance=lambda count: emit(Advanced("image", subject, count)),
-            )
+            if self.output.kind == "oci-archive":
+                write_oci_archive(out, image, layers, parcel.reference, advance)
+            else:
+                write_docker_archive(
+                    out,
+                    manifest=image.manifest_bytes,
+                    config=image.config_bytes,
+                    layers=layers,
+                    reference=parcel.reference,
+                    advance=advance,
+                )
             size = out.tell()
         return Delivered(
             output=subject, method="written", reference=parcel.reference, moved_bytes=size
