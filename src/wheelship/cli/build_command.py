@@ -132,13 +132,14 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     from wheelship.sink.deliver import refuse_missing_tools
     from wheelship.sink.output import parse_output
 
+    # Read here: nobody wants to hear of a typing error when all is built.
+    wanted = [parse_output(text, Path.cwd()) for text in outputs]
     call = _Call(
         variants=variants,
         platforms=tuple(Platform.parse(one) for one in platforms),
         every=every,
-        # Read here: nobody wants to hear of a typing error when all is built.
-        outputs=tuple(parse_output(text, Path.cwd()) for text in outputs),
-        tools=tools(settings, docker=docker, podman=podman),
+        outputs=tuple(wanted),
+        tools=tools(settings, wanted, docker=docker, podman=podman),
         tag=tag,
         mode="locked" if locked else "frozen" if frozen else "update",
         offline=offline,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from wheelship.fetch.fetcher import Fetcher
     from wheelship.lock.machine import MachineSources
     from wheelship.sink.model import Tools
+    from wheelship.sink.output import Output
     from wheelship.store.store import Store
 
 __all__ = ["InvalidEpoch", "jobs", "make_fetcher", "native_platform", "surroundings", "tools"]
@@ -47,10 +49,19 @@ def jobs() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def tools(settings: Settings, *, docker: str | None, podman: str | None) -> Tools:
-    """Return the engines' clients: what was named, else the environment's, else those on PATH."""
-    from wheelship.engine.client import Client
+def tools(
+    settings: Settings, outputs: Sequence[Output], *, docker: str | None, podman: str | None
+) -> Tools:
+    """Return what ``outputs`` need of this machine.
+
+    An engine's client is what was named, else the environment's, else the one on PATH.
+    """
     from wheelship.sink.model import Tools
+    from wheelship.sink.output import EngineOutput
+
+    if not any(isinstance(one, EngineOutput) for one in outputs):
+        return Tools()
+    from wheelship.engine.client import Client
 
     environ = settings.environ
     on_path = environ.get("PATH")

@@ -85,7 +85,9 @@ class Client:
             )
         except OSError as error:
             raise self.missing(
-                f"cannot execute {_TITLES[self.program]}: {error.strerror}", where=str(self.path)
+                f"cannot execute {_TITLES[self.program]}: {error.strerror}",
+                where=str(self.path),
+                hint=f"name it: --{self.program} FILE or WHEELSHIP_{self.program.upper()}",
             ) from error
 
     def refuse_unusable(self) -> None:

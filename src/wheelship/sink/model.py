@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from wheelship.engine.client import Client, Program
 from wheelship.events import Emit
 from wheelship.oci.digest import Digest
 from wheelship.oci.image import Documents
+
+if TYPE_CHECKING:
+    from wheelship.engine.client import Client, Program
 
 __all__ = ["Delivered", "Method", "Parcel", "Sink", "Tools"]
 

@@ -6,10 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from wheelship.engine.client import Program
 from wheelship.errors import InputError
+
+if TYPE_CHECKING:
+    from wheelship.engine.client import Program
 
 __all__ = [
     "FORMS",
