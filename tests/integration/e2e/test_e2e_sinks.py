@@ -438,6 +438,18 @@ def test_podman_loads_it(kind: str, start: Start, archives: dict[str, Path], hel
     engine.forget()
 
 
+@pytest.mark.parametrize("kind", ["oci-archive", "docker-archive"])
+def test_an_archive_can_be_checked(
+    kind: str, archives: dict[str, Path], hello: Hello, embedded: Any
+) -> None:
+    del embedded  # skips where namespaces are forbidden
+    command = ("check", f"{kind}:{archives[kind]}", "--engine=embedded", "--json")
+    ran = hello.shell.run(*command, f"--project={hello.root}", store=hello.store)
+    assert ran.document["digest"] == hello.digest
+    assert ran.document["answer"] == {"hello": "you"}
+    assert list(hello.store.glob("tmp/*")) == []
+
+
 # --- engines in trouble ---
 
 
