@@ -41,9 +41,12 @@ class CheckFailed(GateFailed):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Where the image is, and the project that says what to expect of it, if there is one."""
+    """Where the image is, and the project that says what to expect of it, if there is one.
 
-    layout: Path
+    ``path`` is an OCI layout, or a file with one inside.
+    """
+
+    path: Path
     tag: str | None
     project: Path | None
 
@@ -93,9 +96,10 @@ def command(
 ) -> None:
     """Start IMAGE as its users would, and prove that it works.
 
-    IMAGE is a project (its last build), an OCI layout, or oci:DIR[:TAG]. Checked are: it starts on
-    a read-only root as its own user, becomes healthy by its own probe, imports what it needs,
-    answers a request as [tool.wheelship.check] expects, and stops when it is told to.
+    IMAGE is a project (its last build), oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, or
+    just the path of one of these. Checked are: it starts on a read-only root as its own user,
+    becomes healthy by its own probe, imports what it needs, answers a request as
+    [tool.wheelship.check] expects, and stops when it is told to.
 
     Exit status 1 says that a check failed.
     """
@@ -109,17 +113,23 @@ def _find(image: str, variant: str | None, project: Path | None) -> _Place:
     kind, colon, rest = image.partition(":")
     if colon and kind == "oci":
         path, _, tag = rest.rpartition(":") if ":" in rest else (rest, "", "")
-        return _Place(layout=Path(path).resolve(), tag=tag or variant, project=project)
+        return _Place(path=Path(path).resolve(), tag=tag or variant, project=project)
+    if colon and kind in ("oci-archive", "docker-archive"):
+        if not Path(rest).is_file():
+            raise NoImage("is no file", where=image, hint=f"wheelship build --output {image}")
+        return _Place(path=Path(rest).resolve(), tag=None, project=project)
     path_given = Path(image).resolve()
     if (path_given / "index.json").is_file():
-        return _Place(layout=path_given, tag=variant, project=project)
+        return _Place(path=path_given, tag=variant, project=project)
+    if path_given.is_file():
+        return _Place(path=path_given, tag=None, project=project)
     if any((path_given / name).is_file() for name in ("pyproject.toml", "wheelship.toml")):
         layout = path_given / "dist" / _request(path_given).image_name
         if not (layout / "index.json").is_file():
             raise NoImage("has not been built yet", where=image, hint=f"wheelship build {image}")
-        return _Place(layout=layout, tag=variant, project=project or path_given)
+        return _Place(path=layout, tag=variant, project=project or path_given)
     raise NoImage(
-        "is neither a project nor an OCI layout",
+        "is neither a project nor an OCI layout or archive",
         where=image,
         hint="name a project, or oci:DIR[:TAG] as `wheelship build` wrote it",
     )
@@ -146,12 +156,12 @@ def _check(
     from wheelship.store.layout import read_layout
     from wheelship.store.store import Store
 
-    stored = read_layout(place.layout, place.tag)
     environ = settings.environ
     path = client or environ.get("WHEELSHIP_DOCKER") or shutil.which("docker")
     store = Store(settings.store_root)
     try:
-        with store.work_directory() as workspace:
+        with store.work_directory() as workspace, store.work_directory() as unpacked:
+            stored = read_layout(_layout(place, unpacked), place.tag)
             machine = Machine(
                 docker=Client(path=Path(path), environment=environ) if path else None,
                 workspace=workspace,
@@ -164,12 +174,24 @@ def _check(
         store.close()
 
 
+def _layout(place: _Place, workspace: Path) -> Path:
+    """Return the layout, unpacked into ``workspace`` where it lies in a file."""
+    if place.path.is_dir():
+        return place.path
+    from wheelship.store.errors import disk_errors
+    from wheelship.store.read_archive import unpack_layout
+
+    with disk_errors(workspace):
+        unpack_layout(place.path, workspace / "layout")
+    return workspace / "layout"
+
+
 def _spec(place: _Place, stored: StoredImage) -> CheckSpec:
     """Return what to expect: the project's table where there is one, else the image's own word."""
     from wheelship.engine.check import CheckSpec
     from wheelship.request.model import Check
 
-    project = place.project or _project_beside(place.layout)
+    project = place.project or _project_beside(place.path)
     if project is None:
         return CheckSpec(check=Check(), project=Path(tempfile.gettempdir()))
     request = _request(project)
@@ -185,10 +207,10 @@ def _spec(place: _Place, stored: StoredImage) -> CheckSpec:
     )
 
 
-def _project_beside(layout: Path) -> Path | None:
-    """Return the project whose ``dist`` the layout lies in, if it does."""
-    root = layout.parent.parent
-    inside = layout.parent.name == "dist" and (root / "pyproject.toml").is_file()
+def _project_beside(path: Path) -> Path | None:
+    """Return the project whose ``dist`` the image lies in, if it does."""
+    root = path.parent.parent
+    inside = path.parent.name == "dist" and (root / "pyproject.toml").is_file()
     return root if inside else None
 
 
@@ -198,7 +220,7 @@ def _files(place: _Place, stored: StoredImage) -> ImageFiles:
     from wheelship.oci.digest import Digest
     from wheelship.store.docker_archive import write_docker_archive
 
-    reference = f"{place.layout.name}:{stored.reference}"
+    reference = f"{place.path.name.removesuffix('.tar').lower()}:{stored.reference}"
     return ImageFiles(
         reference=reference,
         manifest_digest=stored.digest,

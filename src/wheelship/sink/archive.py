@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``docker-archive:FILE``: an image in a single file."""
+"""``oci-archive:FILE`` and ``docker-archive:FILE``: an image in a single file."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from wheelship.events import Advanced, Emit
 from wheelship.files.write import replacing
 from wheelship.sink.model import Delivered, Parcel
-from wheelship.sink.output import ArchiveOutput
+from wheelship.sink.output import ArchiveOutput, InvalidOutput
 from wheelship.store.docker_archive import write_docker_archive
 from wheelship.store.errors import disk_errors
+from wheelship.store.oci_archive import write_oci_archive
 
 __all__ = ["ArchiveSink"]
 
@@ -25,24 +27,48 @@ class ArchiveSink:
         """Write the file; every layer's hash is computed again on the way.
 
         Raises:
+            InvalidOutput: there is something else than a file.
             DiskFull, NotWritable: the disk refuses.
             DamagedStore: a layer is not what it was.
         """
         subject, path = str(self.output), self.output.path
+
+        def advance(count: int) -> None:
+            emit(Advanced("image", subject, count))
+
         image = parcel.image
         layers = [(one.digest, parcel.blob(one.digest)) for one in image.blobs]
-        with disk_errors(path.parent, f"--output {self.output.kind}:FILE"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as out:
+        with (
+            disk_errors(path.parent, f"--output {self.output.kind}:FILE"),
+            replacing(_target(path)) as out,
+        ):
+            if self.output.kind == "oci-archive":
+                write_oci_archive(out, image, layers, parcel.reference, advance)
+            else:
                 write_docker_archive(
                     out,
                     manifest=image.manifest_bytes,
                     config=image.config_bytes,
                     layers=layers,
                     reference=parcel.reference,
-                    advance=lambda count: emit(Advanced("image", subject, count)),
+                    advance=advance,
                 )
-                size = out.tell()
+            size = out.tell()
         return Delivered(
             output=subject, method="written", reference=parcel.reference, moved_bytes=size
         )
+
+
+def _target(path: Path) -> Path:
+    """Return the file to replace, which a link may name.
+
+    Raises:
+        InvalidOutput: ``path`` is a directory, a device or a pipe.
+    """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise InvalidOutput(
+            "is no file that could be replaced", where=str(path), hint="name a file in a directory"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
