@@ -33,6 +33,9 @@ __all__ = [
 
 SITE = f"lib/python{PYTHON}/site-packages"
 
+AGAIN = " (again)"
+"""Follows the path of a second row for one file."""
+
 _INFO = re.compile(rf"{re.escape(SITE)}/[^/]+\.dist-info/")
 _RECORD = re.compile(rf"{_INFO.pattern}RECORD")
 
@@ -128,7 +131,7 @@ def _rows(record: bytes) -> dict[str, Row]:
         path, hashed, size = cells
         place = posixpath.normpath(f"{SITE}/{path}")
         while place in rows:
-            place += " (again)"
+            place += AGAIN
         rows[place] = (hashed, size)
     return rows
 

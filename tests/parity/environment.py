@@ -113,14 +113,14 @@ def _record(data: bytes, before: Tree, after: Tree) -> bytes:
     return out.getvalue().encode()
 
 
-def bytecode_of(tree: Tree) -> set[str]:
-    """Return the paths that bytecode of the tree's modules has."""
+def bytecode_of(tree: Tree) -> dict[str, str]:
+    """Return the tree's modules by the paths that their bytecode has."""
     tag = SITE.split("/")[1].replace("python", "cpython-").replace(".", "")
-    found = set()
+    found: dict[str, str] = {}
     for path in tree:
         if path.startswith(SITE) and path.endswith(".py"):
             folder, name = posixpath.split(path)
-            found.add(f"{folder}/__pycache__/{name.removesuffix('.py')}.{tag}.pyc")
+            found[f"{folder}/__pycache__/{name.removesuffix('.py')}.{tag}.pyc"] = path
     return found
 
 

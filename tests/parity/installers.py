@@ -30,7 +30,16 @@ from wheelship.wheel.reader import open_wheel
 __all__ = ["Bench", "InstallerFailed", "open_bench"]
 
 _OPTIONS = (
-    *("install", "--isolated", "--quiet", "--no-deps", "--no-index", "--no-compile"),
+    # Whatever goes wrong, no package gets into the Python that made the environment.
+    *(
+        "--require-virtualenv",
+        "install",
+        "--isolated",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--no-compile",
+    ),
     *(
         "--ignore-installed",
         "--no-cache-dir",
@@ -45,6 +54,7 @@ import os, sys
 from pip._internal.cli.main import main
 from pip._internal.commands import create_command
 create_command("install")
+print(sys.prefix, flush=True)
 for line in sys.stdin:
     child = os.fork()
     if child == 0:
@@ -199,4 +209,8 @@ def _pip(bench: Bench, wheel: Path) -> Iterator[subprocess.Popen[str]]:
         stdout=subprocess.PIPE,
         text=True,
     ) as server:
+        # Only now may the environment be removed and made anew: starting, Python looks for it.
+        started_in = _pipe(server.stdout).readline().strip()
+        if started_in != str(bench.prefix):
+            raise InstallerFailed(f"pip runs in {started_in or 'no environment'}")
         yield server

@@ -55,7 +55,9 @@ def _ordinary() -> Iterator[MadeWheel]:
     yield _everything()
     yield _entry_points()
     yield make_wheel("inside", files=_INSIDE)
-    yield make_wheel("deepscript", files={"deepscript-1.0.data/scripts/sub/tool": b"#!python\n"})
+    yield make_wheel("otherdata", files={"other.data/scripts/tool": b"#!python\n"})
+    deep = "deepscript-1.0.data/scripts/sub/tool"
+    yield make_wheel("deepscript", files={deep: b"#!python\n"}, modes={deep: 0o755})
     yield make_wheel("twice", files={"twice.py": b"1\n", "twice-1.0.data/purelib/twice.py": b"2\n"})
 
 
@@ -71,7 +73,6 @@ def _everything() -> MadeWheel:
         "demo/\u00fcn\u00efcode.txt": b"composed",
         "demo/u\u0308ni\u0308code.txt": b"decomposed",
         f"demo/{deep}/{'n' * 200}.txt": b"",
-        "other.data/scripts/kept": b"",
         "demo.pth": b"import demo\n",
         f"{_DATA}/purelib/demo/pure.py": b"",
         f"{_DATA}/platlib/demo/plat.py": b"",

@@ -140,6 +140,15 @@ def _completed(one: Difference) -> bool:
     )
 
 
+def _only_their_row(one: Difference) -> bool:
+    return one.rows[0] is not None and one.rows[1] is None
+
+
+def _no_file(one: Difference) -> bool:
+    """A row about nothing that anybody installed."""
+    return one.theirs is None and one.ours is None and _only_their_row(one)
+
+
 def _empty_file(one: Difference) -> bool:
     return one.theirs is not None and one.theirs.kind == "file" and not one.theirs.data
 
@@ -166,6 +175,8 @@ _CHECKS: dict[str, Callable[[Difference], bool]] = {
     "same-entry-point": _same_entry_point,
     "file-differs": _file_differs,
     "completed": _completed,
+    "only-their-row": _only_their_row,
+    "no-file": _no_file,
     "empty-file": _empty_file,
     "directory": _directory,
     "only-ours-executable": _only_ours_executable,
