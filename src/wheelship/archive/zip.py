@@ -37,7 +37,6 @@ _STORED, _DEFLATED = 0, 8
 _FLAG_DESCRIPTOR, _FLAG_UTF8 = 0x0008, 0x0800
 _FLAGS_KNOWN = _FLAG_DESCRIPTOR | _FLAG_UTF8 | 0x0006  # bits 1 and 2 tell the compression level
 _ZIP64_EXTRA = 1
-_UNIX = 3  # APPNOTE 4.4.2
 _UNICODE_PATH_EXTRA = 0x7075
 _PIECE_BYTES = 1024 * 1024
 _NAME_BYTES = 255  # what Linux file systems take
@@ -62,7 +61,7 @@ class ZipLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One regular file of the archive; ``mode`` is 0 when its maker recorded no Unix mode."""
+    """One regular file of the archive; ``mode`` is 0 when its maker recorded none."""
 
     name: str
     mode: int
@@ -181,7 +180,7 @@ def _central(directory: bytes, count: int) -> list[Member]:
         if len(directory) - at < _CENTRAL.size:
             _refuse("has a directory shorter than its end record says")
         fields = _CENTRAL.unpack_from(directory, at)
-        magic, made_by, _, flags, method, _, _, crc, packed, size = fields[:10]
+        magic, _, _, flags, method, _, _, crc, packed, size = fields[:10]
         name_bytes, extra_bytes, comment_bytes, disk, _, attributes, offset = fields[10:]
         at += _CENTRAL.size
         name = _name(directory[at : at + name_bytes], flags)
@@ -199,7 +198,7 @@ def _central(directory: bytes, count: int) -> list[Member]:
         rows.append(
             Member(
                 name=name,
-                mode=_mode(attributes, made_by, name),
+                mode=_mode(attributes, name),
                 method=method,
                 crc32=crc,
                 compressed_bytes=packed,
@@ -318,10 +317,9 @@ def _name(raw: bytes, flags: int) -> str:
         _refuse("has a name that is neither ASCII nor marked as UTF-8", raw.decode("latin-1"))
 
 
-def _mode(attributes: int, made_by: int, name: str) -> int:
+def _mode(attributes: int, name: str) -> int:
+    # Python on Windows writes a Unix mode and says that MS-DOS did; pip and uv believe the mode.
     mode = attributes >> 16
-    if made_by >> 8 != _UNIX or mode == 0:
-        return 0
     kind = stat.S_IFMT(mode)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         _refuse("is a link or a device", name)

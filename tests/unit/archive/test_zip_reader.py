@@ -168,18 +168,20 @@ def test_an_empty_archive_has_no_members(archive: Open) -> None:
         (0o100755, 3, 0o100755, True),
         (0o100655, 3, 0o100655, True),
         (0o755, 3, 0o755, True),
-        (0o100755, 0, 0, False),
+        (0o100755, 0, 0o100755, True),
+        (0o100666, 0, 0o100666, False),
+        (0, 0, 0, False),
         (0, 3, 0, False),
     ],
 )
-def test_modes_count_when_unix_wrote_them(
+def test_modes_count_whoever_wrote_them(
     archive: Open,
     mode: int,
     made_by: int,
     expected: int,
     executable: bool,  # noqa: FBT001
 ) -> None:
-    """APPNOTE 4.4.2: the upper half of the attributes is a Unix mode if the maker was Unix."""
+    """The upper half of the attributes is a Unix mode, in archives of Python on Windows too."""
     member = replace(A, mode=mode, central={"made_by": made_by << 8 | 20})
     (found,) = archive(raw_zip([member])).members()
     assert (found.mode, found.executable) == (expected, executable)

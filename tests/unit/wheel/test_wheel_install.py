@@ -170,19 +170,25 @@ def test_entry_points_become_scripts(tmp_path: Path) -> None:
     assert "../../../bin/demo" in check_record(found)
 
 
-def test_installer_and_signatures_are_ours(tmp_path: Path) -> None:
-    """INSTALLER names who installed; a signature of another RECORD would be a lie."""
+def test_what_installers_write_is_ours(tmp_path: Path) -> None:
+    """INSTALLER names who installed; a signature of another RECORD would be a lie.
+
+    So would be where another copy of the wheel came from.
+    """
     info = "demo-1.0.dist-info"
     files = {
         f"{info}/INSTALLER": b"somebody else\n",
         f"{info}/RECORD.jws": b"{}",
         f"{info}/RECORD.p7s": b"",
+        f"{info}/REQUESTED": b"",
+        f"{info}/direct_url.json": b"{}",
         f"{info}/licenses/LICENSE": b"free\n",
     }
     found = install(tmp_path, make_wheel(files=files))
     assert found[f"{SITE}/{info}/INSTALLER"].data == b"wheelship\n"
     assert f"{SITE}/{info}/licenses/LICENSE" in found
-    assert not [path for path in found if "RECORD." in path]
+    gone = ("RECORD.jws", "RECORD.p7s", "REQUESTED", "direct_url.json")
+    assert not [name for name in gone if f"{SITE}/{info}/{name}" in found]
     check_record(found)
 
 
@@ -350,12 +356,14 @@ def test_python_sources_are_what_gets_installed(tmp_path: Path) -> None:
         "demo-1.0.data/platlib/plat.py": b"",
         "demo-1.0.data/scripts/script.py": b"",
         "demo-1.0.data/data/share/example.py": b"",
+        "demo-1.0.data/data/lib/python3.11/site-packages/data.py": b"",
         "demo/skipped/x.py": b"",
     }
     with opened(tmp_path, make_wheel(files=files)) as wheel:
         found = list(python_sources(wheel, ENVIRONMENT, ("demo/skipped/*",)))
         installed = {entry.path for entry in installed_entries(wheel, ENVIRONMENT)}
     assert found == [
+        (f"{SITE}/data.py", "demo-1.0.data/data/lib/python3.11/site-packages/data.py"),
         (f"{SITE}/demo/a.py", "demo/a.py"),
         (f"{SITE}/demo/b.py", "demo/b.py"),
         (f"{SITE}/plat.py", "demo-1.0.data/platlib/plat.py"),
