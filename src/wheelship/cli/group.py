@@ -16,7 +16,11 @@ from wheelship.cli.failure import render_bug, render_failure
 from wheelship.cli.settings import Settings, common_options
 from wheelship.errors import ExitStatus, WheelshipError
 
-__all__ = ["command_group", "run"]
+__all__ = ["Terminated", "command_group", "run"]
+
+
+class Terminated(BaseException):
+    """The system wants this process to end (SIGTERM); what is unfinished is tidied up first."""
 
 
 class _Commands(click.Group):
@@ -62,7 +66,7 @@ class _Commands(click.Group):
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 done, 1 a gate failed (budget, check), 2 usage, 3 input or "
-    "configuration, 4 network, 5 this machine, 70 a bug, 130 interrupted.",
+    "configuration, 4 network, 5 this machine, 70 a bug, 130 interrupted, 143 terminated.",
 )
 @click.version_option(__version__, "-V", "--version", message="wheelship %(version)s")
 @common_options
@@ -93,9 +97,10 @@ def run(argv: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show()
         return ExitStatus.USAGE
-    except (click.Abort, KeyboardInterrupt):
-        sys.stderr.write("interrupted\n")
-        return ExitStatus.INTERRUPTED
+    except (click.Abort, KeyboardInterrupt, Terminated) as end:
+        ended = ExitStatus.TERMINATED if isinstance(end, Terminated) else ExitStatus.INTERRUPTED
+        sys.stderr.write(f"{ended.name.lower()}\n")
+        return ended
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.DONE

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 from wheelship import __version__
 
@@ -13,7 +15,17 @@ __all__ = ["entry", "main"]
 
 def entry() -> None:
     """Run the command line of this process and exit with its status."""
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(main(sys.argv[1:]))
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """End as on Ctrl-C: work is given up, nothing unfinished stays. Asked again, end at once."""
+    del frame
+    from wheelship.cli.group import Terminated
+
+    signal.signal(number, signal.SIG_DFL)
+    raise Terminated
 
 
 def main(argv: Sequence[str]) -> int:

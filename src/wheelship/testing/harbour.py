@@ -34,16 +34,20 @@ __all__ = ["REVEALING", "WHEELS", "Harbour"]
 
 PYTHON = "3.11"
 
-REVEALING = b'''"""Bytecode of this module gives its compiler's surroundings away."""
+REVEALING = (
+    b'''"""Bytecode of this module gives its compiler's surroundings away."""
 
 WORDS = {"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"}
-NUMBER = ''' + b"7" * 700 + b'''
+NUMBER = '''
+    + b"7" * 700
+    + b"""
 
 
 def known(word):
     assert word
     return word in {"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"}
-'''
+"""
+)
 """A constant set is stored in the order of its hashes; a number of 700 digits compiles unless
 PYTHONINTMAXSTRDIGITS forbids it; positions are left out under PYTHONNODEBUGRANGES."""
 
@@ -189,7 +193,8 @@ def _packages() -> tuple[MadeDeb, ...]:
     architecture = native_platform().architecture
     loader = {"amd64": "ld-linux-x86-64.so.2", "arm64": "ld-linux-aarch64.so.1"}[architecture]
     library = f"usr/lib/{native_platform().machine}-linux-gnu"
-    python = shlex.quote(str(Path(sys.executable).resolve()))
+    system = Path("/usr/bin/python3")  # which every user may start
+    python = shlex.quote(str((system if system.exists() else Path(sys.executable)).resolve()))
     return (
         make_deb(
             "base-files",
