@@ -86,6 +86,14 @@ def command_group() -> click.Group:
     return _wheelship
 
 
+def _stdout_is_lost() -> bool:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
 def run(argv: Sequence[str]) -> int:
     """Parse ``argv``, run the command and return the exit status; errors are rendered here."""
     settings = Settings(environ=dict(os.environ))
@@ -107,5 +115,6 @@ def run(argv: Sequence[str]) -> int:
     except WheelshipError as error:
         return render_failure(error, settings)
     except Exception as error:  # noqa: BLE001 - the outermost frame: anything here is our bug
-        return render_bug(error, settings)
+        # A stdout that takes nothing is no bug: the end of the program says so.
+        return ExitStatus.DONE if _stdout_is_lost() else render_bug(error, settings)
     return status if isinstance(status, int) else ExitStatus.DONE

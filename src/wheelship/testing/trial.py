@@ -12,6 +12,8 @@ import hashlib
 import json
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,14 @@ from wheelship.oci.validate import problems_of_layout
 from wheelship.testing.forks import Ended, ForkServer, Job
 from wheelship.testing.harbour import Harbour
 
-__all__ = ["Trial"]
+__all__ = ["CannotBreak", "Trial"]
 
 _REFUSED = {3, 4, 5}
 _STOPPED = {130: "interrupted", 143: "terminated", -signal.SIGKILL: "killed"}
+
+
+class CannotBreak(Exception):
+    """This machine lacks what breaking it this way takes; the message says what."""
 
 
 class Trial:
@@ -57,6 +63,17 @@ class Trial:
         """Run one job."""
         (ended,) = self.server.run(job)
         return ended
+
+    def run_apart(self, job: Job, *prefix: str, **streams: Any) -> Ended:  # noqa: ANN401
+        """Run one job as a process of its own, begun by another program."""
+        done = subprocess.run(
+            [*prefix, sys.executable, "-P", "-m", "wheelship.cli.main", *job.argv],
+            env=dict(job.environment),
+            text=True,
+            check=False,
+            **({"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | streams),
+        )
+        return Ended(status=done.returncode, out=done.stdout or "", err=done.stderr or "")
 
     def forget(self) -> None:
         """Remove the store and the layout."""
