@@ -186,6 +186,8 @@ def _child(job: Job, place: Path) -> NoReturn:
             os.dup2(descriptor, number)
             os.close(descriptor)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        # A shell starts what runs in its background with this signal ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.environ.clear()
         os.environ.update(job.environment)
         tempfile.tempdir = None
