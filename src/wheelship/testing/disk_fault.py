@@ -13,7 +13,7 @@ from pathlib import Path
 
 from wheelship.testing.trial import CannotBreak, Trial
 
-__all__ = ["file_limit", "full", "full_tag", "other_user", "read_only"]
+__all__ = ["file_limit", "full", "full_tag", "full_temporary", "other_user", "read_only"]
 
 Ran = Callable[[Trial, int], Iterator[str]]
 
@@ -59,6 +59,27 @@ def full(place: str, options: str, amounts: range) -> Ran:
                     trial.store, trial.output = store, output
 
     return run
+
+
+def full_temporary(trial: Trial, step: int) -> Iterator[str]:
+    """Build and lock where TMPDIR has no room, first for bytes, then for files."""
+    del step
+    disk = trial.harbour.work / "disk"
+    for options in ("size=4k", "nr_inodes=2"):
+        with _mounted(disk, options):
+            if options == "size=4k":
+                (disk / "ballast").write_bytes(bytes(4096))
+            else:
+                (disk / "ballast").touch()
+            trial.forget()
+            surroundings = {"TMPDIR": str(disk), "UV_CACHE_DIR": str(trial.harbour.work / "uv")}
+            job = trial.job(environment=surroundings)
+            yield trial.require_sound(trial.run(job))
+            lock = ("lock", str(trial.harbour.root), "--json", "-q")
+            ended = trial.run(replace(job, argv=lock))
+            trial.harbour.project(trial.harbour.root)
+            yield trial.ending(ended)
+            trial.require_repaired()
 
 
 def file_limit(trial: Trial, step: int) -> Iterator[str]:

@@ -13,7 +13,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from wheelship.testing.damage import WAYS, damaged_layout, damaged_store, folders
-from wheelship.testing.disk_fault import file_limit, full, full_tag, other_user, read_only
+from wheelship.testing.disk_fault import (
+    file_limit,
+    full,
+    full_tag,
+    full_temporary,
+    other_user,
+    read_only,
+)
 from wheelship.testing.process_fault import (
     at_once,
     clock,
@@ -136,6 +143,11 @@ FAULTS: tuple[Fault, ...] = (
         run=file_limit,
         ends=frozenset({"disk-full", "done"}),
         step=8,
+    ),
+    Fault(
+        name="full-temporary",
+        broken="no room in TMPDIR, for bytes or for files, while building and locking",
+        run=full_temporary,
     ),
     Fault(
         name="read-only-empty",
