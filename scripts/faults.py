@@ -23,7 +23,9 @@ def main() -> int:
     """Print the table; with ``--write`` put it into the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="rows; default: all")
-    parser.add_argument("--step", type=int, default=1, help="try every STEP-th point only")
+    parser.add_argument(
+        "--effort", type=int, metavar="N", help="N times the points that CI tries; default: all"
+    )
     parser.add_argument("--write", action="store_true", help=f"write into {PAGE.name}")
     options = parser.parse_args()
     rows = ["| broken | builds | how they ended |\n", "| --- | --- | --- |\n"]
@@ -38,7 +40,8 @@ def main() -> int:
                     continue
                 print(fault.name, file=sys.stderr, flush=True)
                 try:
-                    counted = fault.count(trial, options.step)
+                    step = -(-fault.step // options.effort) if options.effort else 1
+                    counted = fault.count(trial, step)
                 except CannotBreak as lack:
                     rows.append(f"| {fault.broken} | 0 | not run: {lack} |\n")
                     continue
