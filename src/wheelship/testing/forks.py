@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Self
@@ -31,29 +32,7 @@ _CHANGES = {
     "os.chmod", "os.link", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.symlink",
     "os.truncate", "os.utime", "subprocess.Popen",
 }  # fmt: skip
-_IMPORTED = (
-    "wheelship.cli.build_command",
-    "wheelship.cli.cache_command",
-    "wheelship.cli.lock_command",
-    "wheelship.build.execute",
-    "wheelship.build.produce",
-    "wheelship.debian.base",
-    "wheelship.debian.interpreter",
-    "wheelship.fetch.fetcher",
-    "wheelship.fetch.tls",
-    "wheelship.lock.read",
-    "wheelship.report.build",
-    "wheelship.store.maintain",
-    "configparser",
-    "urllib.request",
-    "difflib",
-    "encodings.idna",
-    "gzip",
-    "importlib.readers",
-    "netrc",
-    "packaging.tags",
-    "urllib3",
-)
+_IMPORTED = ("wheelship.cli.build_command", "wheelship.build.produce", "wheelship.cli.failure")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,8 +128,17 @@ def main() -> None:
                 for number, document in enumerate(json.loads(line))
             ]
             ended = [_wait(pid, place) for pid, place in started]
+            for _, place in started:
+                _learn(place / "modules")
         sys.stdout.write(json.dumps([asdict(one) for one in ended]) + "\n")
         sys.stdout.flush()
+
+
+def _learn(modules: Path) -> None:
+    """Import what a child had to, so that the next one need not; it may be unable to."""
+    for name in modules.read_text().split() if modules.exists() else ():
+        with suppress(Exception):
+            importlib.import_module(name)
 
 
 def _job(document: dict[str, Any]) -> Job:
@@ -211,6 +199,8 @@ def _child(job: Job, place: Path) -> NoReturn:
     finally:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
+        with suppress(OSError):
+            (place / "modules").write_text(" ".join(sorted(sys.modules)))
         os._exit(status)
 
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 import os
 import random
 import shlex
+import shutil
+import subprocess
 import sys
 import tarfile
 from collections.abc import Mapping
@@ -27,10 +29,11 @@ from wheelship.lock.model import LockedWheel
 from wheelship.lock.target import Target
 from wheelship.request.read import read_request
 from wheelship.testing.deb import MadeDeb, TarMember, make_deb
+from wheelship.testing.ground import Ground
 from wheelship.testing.index import PackageIndex
 from wheelship.testing.wheel import MadeWheel, make_wheel
 
-__all__ = ["REVEALING", "WHEELS", "Harbour"]
+__all__ = ["REVEALING", "WHEELS", "Harbour", "real_ground"]
 
 PYTHON = "3.11"
 
@@ -226,3 +229,40 @@ def _packages() -> tuple[MadeDeb, ...]:
 
 def _directories(*paths: str) -> list[TarMember]:
     return [TarMember(f"./{path}/", mode=0o755, kind=tarfile.DIRTYPE) for path in paths]
+
+
+_REAL = """
+[project]
+name = "demo"
+version = "1.0"
+requires-python = ">=3.11"
+dependencies = ["alpha", "gamma"]
+
+[tool.wheelship]
+python = "3.11"
+command = ["python", "-m", "demo"]
+find-links = ["wheels"]
+"""
+
+
+def real_ground(work: Path, environ: Mapping[str, str]) -> Ground:
+    """Return a project on Debian's own base, locked from this machine's mirror; needs network.
+
+    Downloads are made once, so that its builds need none.
+    """
+    root, kept = work / "project", work / "kept"
+    (root / "wheels").mkdir(parents=True)
+    (root / "demo").mkdir()
+    (root / "pyproject.toml").write_text(_REAL)
+    (root / "demo" / "__init__.py").write_bytes(REVEALING)
+    for wheel in WHEELS:
+        wheel.write(root / "wheels")
+    environment = {name: value for name, value in environ.items() if name != "WHEELSHIP_STORE"}
+    command = [sys.executable, "-P", "-m", "wheelship.cli.main", "build", str(root), "-q"]
+    subprocess.run([*command, "--store", str(kept)], env=environment, check=True)
+    shutil.rmtree(root / "dist")
+
+    def fill(store: Path) -> None:
+        shutil.copytree(kept / "downloads", store / "downloads", copy_function=os.link)
+
+    return Ground(root=root, work=work, environment=environment, fill=fill)
