@@ -20,19 +20,22 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "explanation" / "reprod
 
 
 @contextmanager
-def ground_of(*, real: bool) -> Iterator[Ground]:
-    """Yield the project to build, of made parts or on Debian's own Python."""
+def ground_of(*, real: bool) -> Iterator[tuple[Ground, Path]]:
+    """Yield the project to build, of made parts or on Debian's own Python, and a first build."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - fast, when there
     with ExitStack() as stack:
         name = stack.enter_context(tempfile.TemporaryDirectory(prefix="wheelship-", dir=memory))
         work = Path(name)
         work.chmod(0o755)
         if real:
-            yield real_ground(work, dict(os.environ))
+            yield real_ground(work, os.environ, work / "kept")
             return
         harbour = stack.enter_context(Harbour(work / "harbour"))
         server = stack.enter_context(ForkServer()) if os.geteuid() == 0 else None
-        yield Ground(root=harbour.root, work=work, environment=harbour.environment, server=server)
+        ground = Ground(
+            root=harbour.root, work=work, environment=harbour.environment, server=server
+        )
+        yield ground, ground.build()
 
 
 def main() -> int:
@@ -45,8 +48,7 @@ def main() -> int:
     rows = ["| varied | builds | digest |\n", "| --- | --- | --- |\n"]
     different: list[str] = []
     total = 0
-    with ground_of(real=options.real) as ground:
-        baseline = ground.build()
+    with ground_of(real=options.real) as (ground, baseline):
         for one in VARIATIONS:
             if (options.names and one.name not in options.names) or options.real > one.real:
                 continue

@@ -245,12 +245,13 @@ find-links = ["wheels"]
 """
 
 
-def real_ground(work: Path, environ: Mapping[str, str]) -> Ground:
-    """Return a project on Debian's own base, locked from this machine's mirror; needs network.
+def real_ground(work: Path, environ: Mapping[str, str], kept: Path) -> tuple[Ground, Path]:
+    """Return a project on Debian's own base and the layout of its first build; needs network.
 
-    Downloads are made once, so that its builds need none.
+    It is locked from this machine's mirror. The store ``kept`` holds the downloads, which may be
+    there already; later builds need no others.
     """
-    root, kept = work / "project", work / "kept"
+    root = work / "project"
     (root / "wheels").mkdir(parents=True)
     (root / "demo").mkdir()
     (root / "pyproject.toml").write_text(_REAL)
@@ -260,9 +261,16 @@ def real_ground(work: Path, environ: Mapping[str, str]) -> Ground:
     environment = {name: value for name, value in environ.items() if name != "WHEELSHIP_STORE"}
     command = [sys.executable, "-P", "-m", "wheelship.cli.main", "build", str(root), "-q"]
     subprocess.run([*command, "--store", str(kept)], env=environment, check=True)
-    shutil.rmtree(root / "dist")
 
     def fill(store: Path) -> None:
-        shutil.copytree(kept / "downloads", store / "downloads", copy_function=os.link)
+        shutil.copytree(kept / "downloads", store / "downloads", copy_function=_link_or_copy)
 
-    return Ground(root=root, work=work, environment=environment, fill=fill)
+    ground = Ground(root=root, work=work, environment=environment, fill=fill)
+    return ground, root / "dist" / "demo"
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copyfile(source, target)
