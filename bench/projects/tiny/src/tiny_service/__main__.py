@@ -1,0 +1,6 @@
+"""Reads a line of YAML."""
+
+import yaml
+
+if __name__ == "__main__":
+    print(yaml.safe_load("answer: 42"))
