@@ -8,9 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from uv import find_uv_bin
-
 from buildkit import Docker
+from uv import find_uv_bin
 
 __all__ = ["load_images"]
 

@@ -93,9 +93,7 @@ def _is_quick(results: list[Result]) -> bool:
     return all(one.seconds < _QUICK_SECONDS for one in results)
 
 
-def _measure(
-    project: Project, shape: str, scenario: str, side: Side, registry: Registry
-) -> Result:
+def _measure(project: Project, shape: str, scenario: str, side: Side, registry: Registry) -> Result:
     side.prepare()
     if scenario == "cold":
         side.empty()

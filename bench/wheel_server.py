@@ -25,7 +25,7 @@ class WheelServer:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+            def do_GET(self) -> None:
                 path = root / unquote(self.path).strip("/")
                 if path.parent == root and path.is_dir():
                     names = sorted(one.name for one in path.glob("*.whl"))

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Says what torch was built for and multiplies two matrices."""
 
 import torch
