@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -107,6 +108,9 @@ def _one_pass(
     work: Path = arguments.work.absolute()
     kept = work / name
     kept.mkdir(parents=True, exist_ok=True)
+    free, needed = shutil.disk_usage(work).free, SUBJECTS[name].disk_bytes
+    if free < needed:  # a disk that fills up in the middle would spoil more than this run
+        sys.exit(f"{work}: subject {name} takes {needed / 1e9:.0f} GB, {free / 1e9:.0f} are free")
     with ExitStack() as stack:
         place = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="run-", dir=work)))
         found = arguments.wheels if name == "cuda" else None

@@ -28,6 +28,7 @@ class Subject:
         light, heavy: the packages whose version changes; ``heavy`` is pinned with ``==``.
         apart: which packages the Dockerfile's ``split`` keeps in a layer of their own.
         source: the file that gets another line.
+        disk_bytes: free disk that a pass takes at most, most of it Docker's.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Subject:
     heavy: str
     apart: re.Pattern[str]
     source: str
+    disk_bytes: int
 
 
 SUBJECTS = {
@@ -52,6 +54,7 @@ SUBJECTS = {
             heavy="torch",
             apart=re.compile("torch"),
             source="src/speech_service/app.py",
+            disk_bytes=15_000_000_000,
         ),
         Subject(
             name="cuda",
@@ -62,6 +65,7 @@ SUBJECTS = {
             heavy="torch",
             apart=re.compile("torch|triton|(nvidia|cuda)-.*"),
             source="src/cuda_service/__main__.py",
+            disk_bytes=60_000_000_000,
         ),
         Subject(
             name="tiny",
@@ -72,6 +76,7 @@ SUBJECTS = {
             heavy="pyyaml",
             apart=re.compile("pyyaml"),
             source="src/tiny_service/__main__.py",
+            disk_bytes=2_000_000_000,
         ),
     )
 }
