@@ -8,8 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from buildkit import Docker
 from uv import find_uv_bin
+
+from buildkit import Docker
 
 __all__ = ["load_images"]
 

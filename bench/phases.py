@@ -25,7 +25,8 @@ from types import FrameType
 from typing import Any
 
 import deflate
-from isal import isal_zlib
+from zlib_ng import zlib_ng
+
 from side import Wheelship
 from subject import SUBJECTS, Project
 
@@ -117,7 +118,7 @@ def _time_calls() -> None:
     """Put timers into the libraries, and around the files that layers are written to."""
     from wheelship.store.store import Store
 
-    sha256, decompressobj = hashlib.sha256, isal_zlib.decompressobj
+    sha256, decompressobj = hashlib.sha256, zlib_ng.decompressobj
     work_file, decompressor = Store.work_file, lzma.LZMADecompressor
 
     def timed_sha256(data: bytes = b"", **options: Any) -> object:  # noqa: ANN401
@@ -136,8 +137,8 @@ def _time_calls() -> None:
 
     lzma.LZMADecompressor = timed_lzma  # type: ignore[assignment, misc]
     hashlib.sha256 = timed_sha256  # type: ignore[assignment]
-    isal_zlib.decompressobj = timed_decompressobj  # type: ignore[assignment]
-    isal_zlib.crc32 = _timed("CRC-32", isal_zlib.crc32)
+    zlib_ng.decompressobj = timed_decompressobj
+    zlib_ng.crc32 = _timed("CRC-32", zlib_ng.crc32)
     deflate.deflate_compress = _timed("deflate", deflate.deflate_compress)
     Store.work_file = timed_work_file  # type: ignore[method-assign, assignment]
 

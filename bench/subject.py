@@ -65,7 +65,7 @@ SUBJECTS = {
             heavy="torch",
             apart=re.compile("torch|triton|(nvidia|cuda)-.*"),
             source="src/cuda_service/__main__.py",
-            disk_bytes=60_000_000_000,
+            disk_bytes=50_000_000_000,
         ),
         Subject(
             name="tiny",
