@@ -52,7 +52,7 @@ def main() -> None:
         project = Project(SUBJECTS[arguments.subject], Path(place), kept, found)
         Wheelship(project).empty()
         os.environ |= project.environ
-        sys.argv = [one for one in project.command() if one != "--json"]
+        sys.argv = [one for one in project.command("--offline") if one != "--json"]
         _time_calls()
         threads: Counter[str] = Counter()
         began, before = time.perf_counter(), _cpu()

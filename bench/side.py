@@ -70,7 +70,7 @@ class Wheelship:
 
     def build(self) -> Built:
         """Run ``wheelship build``."""
-        measured = measure(self._project.command(), environ=self._environ)
+        measured = measure(self._project.command("--offline"), environ=self._environ)
         (image,) = json.loads(measured.output)["images"]
         return Built(usage=measured.usage, steps=image.get("phases", {}))
 

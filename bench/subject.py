@@ -127,7 +127,7 @@ class Project:
     def command(self, *options: str) -> list[str]:
         """Return the command that builds what is locked."""
         variant = self.subject.variant
-        fixed = ["--variant", variant, "--locked", "--offline", "--quiet", "--json"]
+        fixed = ["--variant", variant, "--locked", "--quiet", "--json"]
         return [self._program, "build", str(self.root), *fixed, *options]
 
     def change_line(self, number: int) -> None:
