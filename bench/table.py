@@ -26,7 +26,7 @@ _MARKS = ("<!-- compare begin -->\n", "<!-- compare end -->\n")
 SHAPES = {
     "one": "packages in one layer",
     "split": "heavy packages in a layer of their own",
-    "direct": "installed into the final image",
+    "direct": "packages installed into the final image",
 }
 
 
