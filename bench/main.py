@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -30,6 +31,7 @@ _RESULTS = _DOCS / "performance.json"
 def main() -> None:
     """Measure, print the tables and, on request, write them."""
     arguments = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: the daemon must end too
     document = Document.read(arguments.read) if arguments.read else _run(arguments)
     sys.stdout.write(render(document))
     if arguments.json:
