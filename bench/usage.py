@@ -63,10 +63,13 @@ def measure(
 
     sampler = threading.Thread(target=sample)
     sampler.start()
-    output, errors = process.communicate()
-    seconds = time.perf_counter() - began
-    stop.set()
-    sampler.join()
+    try:
+        output, errors = process.communicate()
+        seconds = time.perf_counter() - began
+    finally:
+        stop.set()
+        sampler.join()
+        process.kill()  # where we were interrupted; it has ended otherwise
     if process.returncode:
         sys.exit(f"{' '.join(command)} ended with {process.returncode}:\n{output}{errors}"[-4000:])
     cpu = _children_cpu() + sum(cpu_seconds(pid) for pid in daemons) - before

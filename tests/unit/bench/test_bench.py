@@ -9,6 +9,7 @@ import hashlib
 import importlib
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -110,3 +111,24 @@ def test_steps_of_buildkits_log_are_added_up(bench: object) -> None:
     )
     steps = bench("buildkit")._seconds_by_step(log)
     assert steps == {"wheels": 9.1, "install": 32.5, "export": 4.0}
+
+
+def test_an_interrupted_measurement_leaves_no_process(tmp_path: Path) -> None:
+    script = (
+        f"import sys; sys.path.insert(0, {str(BENCH)!r})\n"
+        "import signal, usage\n"
+        "signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))\n"
+        'child = \'import os, time; open("pid", "w").write(str(os.getpid()));\'\n'
+        "usage.measure([sys.executable, '-c', child + 'time.sleep(60)'])\n"
+    )
+    bench_process = subprocess.Popen([sys.executable, "-c", script], cwd=tmp_path)
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        time.sleep(0.05)
+    bench_process.terminate()
+    assert bench_process.wait(30) == 143
+    pid = int((tmp_path / "pid").read_text())
+    for _ in range(200):
+        if not Path(f"/proc/{pid}").exists():
+            return
+        time.sleep(0.05)
+    pytest.fail("the command goes on")
