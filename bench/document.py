@@ -7,7 +7,8 @@ import json
 import os
 import platform
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -39,6 +40,13 @@ class Document:
             for one in document.pop("results")
         ]
         return cls(results=results, **document)
+
+    @classmethod
+    def joined(cls, paths: Sequence[Path]) -> Document:
+        """Return the results of several runs on one machine; the facts are those of the last."""
+        documents = [cls.read(path) for path in paths]
+        results = [one for document in documents for one in document.results]
+        return replace(documents[-1], results=results)
 
 
 def machine_facts() -> dict[str, str]:

@@ -32,7 +32,7 @@ def main() -> None:
     """Measure, print the tables and, on request, write them."""
     arguments = _parser().parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C: the daemon must end too
-    document = Document.read(arguments.read) if arguments.read else _run(arguments)
+    document = Document.joined(arguments.read) if arguments.read else _run(arguments)
     sys.stdout.write(render(document))
     if arguments.json:
         document.write(arguments.json)
@@ -50,7 +50,7 @@ def _parser() -> argparse.ArgumentParser:
         "--shape",
         action="append",
         choices=("one", "split", "direct"),
-        help="target of bench/Dockerfile; default: one and split",
+        help="target of bench/Dockerfile; default: split",
     )
     add("--scenario", action="append", choices=SCENARIOS, help="default: all, in their order")
     add(
@@ -80,7 +80,13 @@ def _parser() -> argparse.ArgumentParser:
         help="what is made and downloaded once is kept here (default: %(default)s)",
     )
     add("--json", type=Path, metavar="FILE", help="write all measured numbers there")
-    add("--read", type=Path, metavar="FILE", help="measure nothing, take numbers from --json")
+    add(
+        "--read",
+        type=Path,
+        action="append",
+        metavar="FILE",
+        help="measure nothing, take the numbers of an earlier --json; repeatable",
+    )
     add("--write", action="store_true", help="update table, plot and numbers in docs/explanation")
     return parser
 
@@ -91,7 +97,7 @@ def _run(arguments: argparse.Namespace) -> Document:
     began, machine = time.monotonic(), machine_facts()
     results: list[Result] = []
     for name in arguments.subject or ("speech", "cuda"):
-        for shape in arguments.shape or ("one", "split"):
+        for shape in arguments.shape or ("split",):
             found, versions = _one_pass(name, shape, arguments)
             results += found
             machine |= versions

@@ -19,7 +19,8 @@ _WIDTH, _LABELS, _PANEL, _GAP, _NUMBERS = 900, 170, 300, 34, 58
 _BAR, _SPACE, _HEADER, _TOP, _BOTTOM = 12, 12, 34, 66, 34
 
 _STYLE = """
-  svg { font: 13px system-ui, sans-serif; background: #fff; }
+  svg { font: 13px system-ui, sans-serif; }
+  .page { fill: #fff; }
   text { fill: #24292f; }
   .faint { fill: #57606a; font-size: 11px; }
   .title { font-weight: 600; }
@@ -29,7 +30,7 @@ _STYLE = """
   .split { fill: #dda15e; }
   .direct { fill: #a3b18a; }
   @media (prefers-color-scheme: dark) {
-    svg { background: #0d1117; }
+    .page { fill: #0d1117; }
     text { fill: #e6edf3; }
     .faint { fill: #9198a1; }
     .grid { stroke: #30363d; }
@@ -93,7 +94,8 @@ def draw(document: Document) -> str:
         f' width="{_WIDTH + 24}" height="{height}">\n<title>wheelship and BuildKit: seconds and'
         f" megabytes for each change</title>\n<style>{_STYLE}</style>\n"
     )
-    return head + "\n".join([*_legend(tuple(kinds)), *grid, *body]) + "\n</svg>\n"
+    page = f'<rect class="page" x="-12" width="{_WIDTH + 24}" height="{height}"/>'
+    return head + "\n".join([page, *_legend(tuple(kinds)), *grid, *body]) + "\n</svg>\n"
 
 
 def _groups(document: Document) -> dict[tuple[str, str], list[_Bar]]:
@@ -137,7 +139,8 @@ def _draw_grid(panel: _Panel, top: float, bottom: float) -> list[str]:
     for power in range(panel.low, panel.high + 1):
         x = panel.x(10.0**power)
         lines.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{bottom:.0f}"/>')
-        lines.append(_text(x, bottom + 14, f"{10.0**power:g}", "faint", anchor="middle"))
+        label = f"{10 ** (power - 3)}k" if power >= 3 else f"{10.0**power:g}"  # noqa: PLR2004
+        lines.append(_text(x, bottom + 14, label, "faint", anchor="middle"))
     return lines
 
 
