@@ -86,6 +86,15 @@ def command_group() -> click.Group:
     return _wheelship
 
 
+def _stopped(end: BaseException, settings: Settings) -> int:
+    if isinstance(end.__cause__, EOFError):
+        # click takes it for the end of an answer that was asked for; we ask for none.
+        return render_bug(end.__cause__, settings)
+    ended = ExitStatus.TERMINATED if isinstance(end, Terminated) else ExitStatus.INTERRUPTED
+    sys.stderr.write(f"{ended.name.lower()}\n")
+    return ended
+
+
 def _stdout_is_lost() -> bool:
     try:
         sys.stdout.flush()
@@ -105,9 +114,7 @@ def run(argv: Sequence[str]) -> int:
     except click.ClickException as error:
         return _misused(error, as_json=settings.json or "--json" in _options(argv))
     except (click.Abort, KeyboardInterrupt, Terminated) as end:
-        ended = ExitStatus.TERMINATED if isinstance(end, Terminated) else ExitStatus.INTERRUPTED
-        sys.stderr.write(f"{ended.name.lower()}\n")
-        return ended
+        return _stopped(end, settings)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.DONE

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from io import BufferedWriter
 from pathlib import Path
 from types import FrameType
 
@@ -21,6 +22,8 @@ def entry() -> None:
     for stream in ("stdout", "stderr"):
         if getattr(sys, stream) is None:  # the caller closed it
             setattr(sys, stream, Path(os.devnull).open("w"))  # noqa: SIM115 - until the end
+    if not isinstance(sys.stdout.buffer, BufferedWriter):  # python -u: a failure would be a bug's
+        sys.stdout = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding=sys.stdout.encoding)
     sys.exit(_settled(main(sys.argv[1:])))
 
 

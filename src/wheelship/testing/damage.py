@@ -70,7 +70,7 @@ KINDS: Mapping[str, str] = {
     "index": "layers/*.index",
     "mark": "marks/*",
     "download": "downloads/*",
-    "interpreter": "roots/*/**/*",
+    "interpreter": "roots/*/tree/usr/lib/**/*",
 }
 
 LAYOUT = ("index.json", "oci-layout", "blobs/sha256/*")

@@ -55,7 +55,7 @@ class Fault:
 
 
 _STORE_KINDS = {
-    "blob": 9, "record": 9, "index": 9, "mark": 2, "download": 7, "interpreter": 20
+    "blob": 9, "record": 9, "index": 9, "mark": 2, "download": 7, "interpreter": 2
 }  # fmt: skip
 _PAGES = range(4096, 120 * 4096, 4096)
 

@@ -185,6 +185,7 @@ def _child(job: Job, place: Path) -> NoReturn:
         time.sleep(job.delay_seconds)
         os.chdir(job.cwd)
         os.umask(job.umask)
+        sys.dont_write_bytecode = True  # of this program, on a full disk
         if job.file_bytes:
             resource.setrlimit(resource.RLIMIT_FSIZE, (job.file_bytes, job.file_bytes))
         if job.uid:

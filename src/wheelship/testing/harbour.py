@@ -51,8 +51,9 @@ def known(word):
     return word in {"alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta"}
 """
 )
-"""A constant set is stored in the order of its hashes; a number of 700 digits compiles unless
-PYTHONINTMAXSTRDIGITS forbids it; positions are left out under PYTHONNODEBUGRANGES."""
+"""A number of 700 digits compiles unless PYTHONINTMAXSTRDIGITS forbids it; positions are left out
+under PYTHONNODEBUGRANGES; constant sets are stored in the order of their hashes before Python 3.11,
+and sorted since."""
 
 NOISE = random.Random(0).randbytes(60_000)  # noqa: S311 - content, not a secret
 """Content that no codec makes smaller: the wheel does not fit into one buffer."""

@@ -105,7 +105,9 @@ def streams(trial: Trial, step: int) -> Iterator[str]:
         for closing in ('exec "$@" 2>/dev/full', 'exec "$@" 2>&-', 'exec "$@" >&-'):
             if not warm:
                 trial.forget()
-            ended = trial.run_apart(trial.job("-v"), "/bin/sh", "-c", closing, "sh")
+            job = trial.job("-v")
+            loud = replace(job, argv=tuple(one for one in job.argv if one != "-q"))
+            ended = trial.run_apart(loud, "/bin/sh", "-c", closing, "sh")
             assert ended.status == 0, ended
             yield "done"
             trial.require_repaired()

@@ -83,8 +83,11 @@ class Trial:
     def require_sound(self, ended: Ended) -> str:
         """Require the invariants of a run that was disturbed; say in a word how it ended."""
         word = self.ending(ended)
-        for path in (*self._files("blobs/sha256"), *self._files("downloads")):
-            if path.suffix != ".partial" and not path.is_symlink():
+        blobs = "blobs/sha256"
+        places = (self.store / blobs, self.store / "downloads", self.output / blobs)
+        for path in (path for place in places for path in self._files(place)):
+            named = path.suffix != ".partial" and not is_unfinished(path.name)
+            if named and not path.is_symlink():
                 found = hashlib.sha256(path.read_bytes()).hexdigest()
                 assert found == path.name, f"{path} is not whole"
         if (self.output / "index.json").is_file():
@@ -102,8 +105,8 @@ class Trial:
         assert left == [], "unfinished work in the layout"
         assert list((self.store / "downloads").glob("*.partial")) == []
 
-    def _files(self, part: str) -> list[Path]:
-        folder = self.store / part
+    @staticmethod
+    def _files(folder: Path) -> list[Path]:
         return [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
 
     @staticmethod

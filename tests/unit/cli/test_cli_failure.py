@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import click
@@ -46,6 +49,8 @@ def ends_with(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
         (RuntimeError("no"), 70),
         (KeyboardInterrupt(), 130),
         (click.Abort(), 130),
+        (group.Terminated(), 143),
+        (EOFError("marshal data too short"), 70),
         (click.exceptions.Exit(1), 1),
         (click.exceptions.Exit(0), 0),
     ],
@@ -140,3 +145,13 @@ def test_findings_stand_in_the_document_one_by_one(capsys: pytest.CaptureFixture
     text = text_of(error, capsys)
     assert text.count("pyproject.toml:3") == 1
     assert "fix: do" in text
+
+
+@pytest.mark.parametrize("options", [["--help"], ["--version"], ["build", "--help"]])
+def test_a_stdout_that_takes_nothing_is_said(options: list[str]) -> None:
+    """Python itself would end with 120 and a line about an ignored exception."""
+    command = [sys.executable, "-P", "-m", "wheelship.cli.main", *options]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, text=True)
+    assert ended.returncode == 5
+    assert ended.stderr.startswith("error[output-lost]: stdout: cannot be written to: No space")
