@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -173,7 +174,7 @@ def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> l
     chosen = choose_variants(request, call.variants, every=call.every)
     phases.end("request")
     store = Store(settings.store_root)
-    try:
+    with closing(store), store.in_use():
         wanted = [
             (variant.name, platform)
             for variant in chosen
@@ -192,8 +193,6 @@ def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> l
             _one(request, one, around, call, settings, phases if len(prepared) == 1 else _Phases())
             for one in prepared
         ]
-    finally:
-        store.close()
 
 
 def _prepare(
