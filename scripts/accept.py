@@ -63,6 +63,8 @@ class Image:
         done = subprocess.run(
             [*command, *self.options, *options], capture_output=True, text=True, check=False
         )
+        if not done.stdout:
+            raise Refused(done.stderr.strip()[-300:])
         document = json.loads(done.stdout)
         if "images" not in document:
             raise Refused(f"{document['error']['code']}: {document['error']['message']}")

@@ -46,6 +46,7 @@ def test_what_is_written_is_a_valid_layout_of_the_image(
     load: Any, kind: ArchiveKind, tmp_path: Path
 ) -> None:
     names = unpack(write(load, kind, tmp_path / "a.tar"), tmp_path / "out")
+    assert problems_of_layout(tmp_path / "a.tar") == []
     assert problems_of_layout(tmp_path / "out") == []
     assert read_layout(tmp_path / "out", "cpu").manifest == load.image.manifest_bytes
     assert ("manifest.json" in names) == (kind == "docker-archive")

@@ -16,6 +16,7 @@ import pytest
 
 from wheelship.errors import NetworkError
 from wheelship.oci.digest import Digest
+from wheelship.sink import loopback
 from wheelship.sink.loopback import LoopbackRegistry
 
 
@@ -178,16 +179,25 @@ def test_an_attempt_at_tls_is_answered_at_once_in_plain_http(visitor: Visitor) -
     assert visitor.ask("/v2/")[0] == 200
 
 
-def test_idle_connections_do_not_keep_it_from_answering_nor_from_ending(load: Any) -> None:
-    """More wait than there are threads; leaving it closes them."""
-    with LoopbackRegistry(load.image, load.blob, lambda _: None) as registry:
-        host, port = registry.reference.partition("/")[0].split(":")
-        idle = [socket.create_connection((host, int(port)), timeout=30) for _ in range(7)]
-        assert Visitor(registry).ask("/v2/")[0] == 200
-        idle += [socket.create_connection((host, int(port)), timeout=30) for _ in range(20)]
+def test_idle_connections_do_not_keep_it_from_answering_nor_from_ending(
+    load: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More wait than there are threads, and for ever; leaving it closes them."""
+    monkeypatch.setattr(loopback._Handler, "timeout", None)
+    registry = LoopbackRegistry(load.image, load.blob, lambda _: None)
+    registry.__enter__()
+    host, port = registry.reference.partition("/")[0].split(":")
+    idle = [socket.create_connection((host, int(port)), timeout=30) for _ in range(7)]
+    assert Visitor(registry).ask("/v2/")[0] == 200
+    idle += [socket.create_connection((host, int(port)), timeout=30) for _ in range(20)]
+    ending = threading.Thread(target=registry.__exit__, daemon=True)
+    ending.start()
+    ending.join(60)
+    hangs = ending.is_alive()
     for connection in idle:
         with connection, contextlib.suppress(ConnectionResetError):
-            assert connection.recv(1) == b""
+            assert hangs or connection.recv(1) == b""
+    assert not hangs, "it waited for connections that say nothing"
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection((host, int(port)), timeout=5)
     assert not [one.name for one in threading.enumerate() if "loopback-registry" in one.name]
