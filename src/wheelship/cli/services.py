@@ -20,9 +20,17 @@ if TYPE_CHECKING:
     from wheelship.events import Emit
     from wheelship.fetch.fetcher import Fetcher
     from wheelship.lock.machine import MachineSources
+    from wheelship.registry.client import RegistryClient
     from wheelship.store.store import Store
 
-__all__ = ["InvalidEpoch", "jobs", "make_fetcher", "native_platform", "surroundings"]
+__all__ = [
+    "InvalidEpoch",
+    "jobs",
+    "make_fetcher",
+    "make_registry",
+    "native_platform",
+    "surroundings",
+]
 
 _APT = Path("/etc/apt")
 
@@ -113,4 +121,36 @@ def make_fetcher(settings: Settings, *, offline: bool, urls: tuple[str, ...] = (
         ),
         proxies=getproxies_environment(),
         offline=offline,
+    )
+
+
+def make_registry(
+    settings: Settings, emit: Emit, *, offline: bool = False, insecure: tuple[str, ...] = ()
+) -> RegistryClient:
+    """Return the door to registries, with the credentials of Docker, Podman and their helpers.
+
+    ``insecure`` names hosts that are spoken to without TLS.
+    """
+    from urllib.request import getproxies_environment
+
+    from wheelship.fetch.connection import Connections
+    from wheelship.fetch.retry import Policy
+    from wheelship.fetch.tls import system_context
+    from wheelship.registry.client import RegistryClient
+    from wheelship.registry.helper import Helpers
+    from wheelship.registry.keychain import Keychain, config_files
+
+    environ = settings.environ
+    return RegistryClient(
+        connections=Connections(
+            user_agent=f"wheelship/{__version__}",
+            policy=Policy(),
+            context=system_context(
+                cert_file=environ.get("SSL_CERT_FILE"), cert_dir=environ.get("SSL_CERT_DIR")
+            ),
+            proxies=getproxies_environment(),
+            offline=offline,
+        ),
+        keychain=Keychain(config_files(environ), Helpers(environ=environ), emit=emit),
+        insecure=frozenset(one.lower() for one in insecure),
     )
