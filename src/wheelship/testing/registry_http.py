@@ -88,6 +88,7 @@ class Server(ThreadingHTTPServer):
     """A server that says nothing about clients that hang up."""
 
     def handle_error(self, request: object, client_address: object) -> None:
+        """Show what is no broken connection."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
@@ -176,4 +177,5 @@ def _query(text: str) -> dict[str, str]:
 
 
 def handler_of(registry: Answers) -> type[_Handler]:
+    """Return the handler of ``registry``'s requests."""
     return type("Handler", (_Handler,), {"registry": registry})
