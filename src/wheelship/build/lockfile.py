@@ -9,13 +9,12 @@ One entry serves all variants that ask for the same release, architecture and sy
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError
+from wheelship.files.write import write_file
 from wheelship.oci.digest import Digest
 from wheelship.store.errors import disk_errors
 
@@ -78,15 +77,5 @@ def write_lock(path: Path, entries: Iterable[DebianLock]) -> Digest:
     document = {"version": _VERSION, "debian": [entry.to_json() for entry in ordered]}
     data = (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
     with disk_errors(path.parent, "build with --locked where the project is read-only"):
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_file(path, data, synced=True)
     return Digest.of(data)

@@ -45,7 +45,8 @@ _PATH = "{prefix}/bin:/usr/local/bin:/usr/bin:/bin"
 class Inputs:
     """What a plan is made of.
 
-    ``name`` is the image's; ``environment`` are the variables of the accelerator's data.
+    ``name`` is the image's; ``environment`` are the variables of the accelerator's data, and
+    ``gpu_packages`` the packages of its families.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Inputs:
     snapshot: Snapshot
     environment: dict[str, str]
     created: str
+    gpu_packages: frozenset[str] = frozenset()
 
 
 def plan_image(inputs: Inputs) -> ImagePlan:
@@ -79,6 +81,8 @@ def plan_image(inputs: Inputs) -> ImagePlan:
         created=inputs.created,
         budget=variant.budget,
         layer_limit=variant.layers,
+        gpu_targets=variant.gpu_targets,
+        gpu_packages=inputs.gpu_packages,
     )
 
 

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``docker-archive:FILE``: an image in a single file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from wheelship.events import Advanced, Emit
+from wheelship.files.write import replacing
+from wheelship.sink.model import Delivered, Parcel
+from wheelship.sink.output import ArchiveOutput
+from wheelship.store.docker_archive import write_docker_archive
+from wheelship.store.errors import disk_errors
+
+__all__ = ["ArchiveSink"]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveSink:
+    """Writes archives."""
+
+    output: ArchiveOutput
+
+    def deliver(self, parcel: Parcel, emit: Emit) -> Delivered:
+        """Write the file; every layer's hash is computed again on the way.
+
+        Raises:
+            DiskFull, NotWritable: the disk refuses.
+            DamagedStore: a layer is not what it was.
+        """
+        subject, path = str(self.output), self.output.path
+        image = parcel.image
+        layers = [(one.digest, parcel.blob(one.digest)) for one in image.blobs]
+        with disk_errors(path.parent, f"--output {self.output.kind}:FILE"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as out:
+                write_docker_archive(
+                    out,
+                    manifest=image.manifest_bytes,
+                    config=image.config_bytes,
+                    layers=layers,
+                    reference=parcel.reference,
+                    advance=lambda count: emit(Advanced("image", subject, count)),
+                )
+                size = out.tell()
+        return Delivered(
+            output=subject, method="written", reference=parcel.reference, moved_bytes=size
+        )
