@@ -138,6 +138,35 @@ def test_push_of_a_layout(site: Any, real: str, tool: Callable[[str], str]) -> N
     assert "sent 0 B" in shown
 
 
+def test_the_real_registry_takes_chunks(
+    site: Any, real: str, tool: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """distribution-spec, "Pushing a blob in chunks", as docker-registry understands it."""
+    monkeypatch.setattr("wheelship.registry.upload._STEPS", (20_000, 10_000))
+    site.lock()
+    image = site.build("--output", f"registry:{real}/team/demo:1")
+    assert image["deliveries"][0]["moved_bytes"] > 60_000
+    assert inspected(tool, f"{real}/team/demo:1")["Digest"] == image["digest"]
+
+
+def test_json_keeps_to_its_schema(site: Any, fake: FakeRegistry) -> None:
+    """docs/reference/schema: the fields, no more and no less."""
+    site.lock()
+    (delivery,) = site.build("--output", f"registry:{fake.host}/a:1")["deliveries"]
+    pushed = site.run("push", str(site.root / "dist/demo"), f"{fake.host}/a:2", "--json", status=3)
+    assert pushed.document["error"]["code"] == "no-image"
+    site.build()
+    pushed = site.run("push", str(site.root), f"{fake.host}/a:2", "--json")
+    schema = Path(__file__).parents[3] / "docs" / "reference" / "schema"
+    build = json.loads((schema / "build.json").read_text())["properties"]["images"]["items"]
+    wanted = build["properties"]["deliveries"]["items"]
+    assert set(delivery) == set(wanted["required"]) == set(wanted["properties"])
+    assert set(delivery["blobs"]) == set(wanted["properties"]["blobs"]["required"])
+    wanted = json.loads((schema / "push.json").read_text())
+    assert set(pushed.document) == set(wanted["required"]) == set(wanted["properties"])
+    assert pushed.document["schema"] == wanted["properties"]["schema"]["const"]
+
+
 def test_docker_pulls_the_same_digest(
     site: Any, real: str, docker_client: tuple[Path, dict[str, str]]
 ) -> None:
