@@ -123,11 +123,14 @@ def test_another_repository_gets_its_layers_mounted(
 
 
 def test_push_of_a_layout(site: Any, real: str, tool: Callable[[str], str]) -> None:
-    """A project's last build, the layout itself, and one of its tags are the same image."""
+    """A project's last build, the layout, one of its tags, and an archive: the same image."""
     site.lock()
-    digest = site.build()["digest"]
+    archive = site.root / "image.tar"
+    digest = site.build("--output", f"oci-archive:{archive}", "--output", "oci:root/dist/demo")[
+        "digest"
+    ]
     layout = site.root / "dist" / "demo"
-    for number, image in enumerate((site.root, layout, f"oci:{layout}:cpu")):
+    for number, image in enumerate((site.root, layout, f"oci:{layout}:cpu", archive)):
         ran = site.run("push", str(image), f"{real}/layout{number}/demo", "--json")
         assert ran.document["schema"] == "wheelship.push/1"
         assert ran.document["digest"] == digest
