@@ -9,7 +9,8 @@ One entry serves all variants that ask for the same release, architecture and sy
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from wheelship.debian.lock import DebianLock
@@ -18,7 +19,14 @@ from wheelship.files.write import write_file
 from wheelship.oci.digest import Digest
 from wheelship.store.errors import disk_errors
 
-__all__ = ["LOCK_NAME", "InvalidLockFile", "find_debian", "read_lock", "write_lock"]
+__all__ = [
+    "LOCK_NAME",
+    "InvalidLockFile",
+    "all_or_nothing",
+    "find_debian",
+    "read_lock",
+    "write_lock",
+]
 
 LOCK_NAME = "wheelship.lock"
 _VERSION = 1
@@ -79,3 +87,23 @@ def write_lock(path: Path, entries: Iterable[DebianLock]) -> Digest:
     with disk_errors(path.parent, "build with --locked where the project is read-only"):
         write_file(path, data, synced=True)
     return Digest.of(data)
+
+
+@contextmanager
+def all_or_nothing(paths: Iterable[Path]) -> Iterator[None]:
+    """Put the locks at ``paths`` back as they were when the block fails.
+
+    The locks of wheels and of the base belong together: a failure between them would leave one
+    that was never built with the other.
+    """
+    before = {path: path.read_bytes() if path.is_file() else None for path in paths}
+    try:
+        yield
+    except BaseException:
+        for path, data in before.items():
+            with suppress(OSError):
+                if data is None:
+                    path.unlink(missing_ok=True)
+                elif path.read_bytes() != data:
+                    write_file(path, data, synced=True)
+        raise

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -16,7 +16,7 @@ from wheelship.debian.distribution import distribution, release_with_python
 from wheelship.debian.lock import DebianLock, LockedPackage
 from wheelship.debian.mirror import Mirrors, choose_mirrors, package_urls
 from wheelship.errors import InputError
-from wheelship.events import Emit
+from wheelship.events import Emit, Warned
 from wheelship.lock.consistency import check_gpu_targets, check_selection
 from wheelship.lock.document import lock_path
 from wheelship.lock.errors import LockOutOfDate
@@ -210,6 +210,7 @@ def debian_lock(
         around.now,
         around.emit,
         keep=None if upgrade or not same else same[0],
+        seen=_newest_dates(entries, release),
     )
     needed = _needed(request)
     kept = [
@@ -250,6 +251,7 @@ def prepare(
     interpreter = Environment(python=variant.python).interpreter
     sources = snapshot(request.project, variant, partial(console_script, interpreter))
     note("sources")
+    _warn_of_waivers(variant, wheels, debian, around.emit)
     plan = plan_image(
         Inputs(
             name=request.image_name,
@@ -280,6 +282,27 @@ def prepare(
         debian=debian,
         lock=f"wrote {' and '.join(written)}" if written else kept,
     )
+
+
+def _warn_of_waivers(
+    variant: Variant, wheels: tuple[LockedWheel, ...], debian: DebianLock, emit: Emit
+) -> None:
+    """Say which waivers are for packages that the image does not have."""
+    locked = {
+        "waive-record": {wheel.name: wheel.version for wheel in wheels},
+        "waive-scripts": {package.name: package.version for package in debian.packages},
+    }
+    given = {"waive-record": variant.waive_record, "waive-scripts": variant.waive_scripts}
+    for key, waivers in given.items():
+        for one in waivers:
+            version = locked[key].get(one.package)
+            # A script that is waived for another version is an error of its own.
+            other = key == "waive-record" and one.version not in (None, version)
+            if version is None or other:
+                named = f"{one.package} {one.version or ''}".rstrip()
+                held = "no such package" if version is None else f"{one.package} {version}"
+                text = f"{key} names {named}, but the image has {held}"
+                emit(Warned("unused-waiver", text, hint="remove it"))
 
 
 def _locked_wheels(
@@ -350,6 +373,15 @@ def lock_wheels(
         offline=around.offline,
     )
     return lock_variant(request.project, variant, context, upgrade or Upgrade())
+
+
+def _newest_dates(entries: Iterable[DebianLock], release: str) -> dict[str, str]:
+    """Return the date of the newest release file that was ever locked, by suite."""
+    dates: dict[str, str] = {}
+    for entry in entries:
+        for suite in entry.suites if entry.release == release else ():
+            dates[suite.name] = max(suite.date, dates.get(suite.name, ""))
+    return dates
 
 
 def _needed(request: Request) -> set[tuple[str, str, tuple[str, ...]]]:

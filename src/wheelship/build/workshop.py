@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
@@ -11,8 +10,8 @@ from threading import Lock
 from wheelship.build.context import BuildContext
 from wheelship.build.shelf import WheelShelf
 from wheelship.bytecode.compiler import Compiler, Module
-from wheelship.bytecode.process import Interpreter
-from wheelship.debian.lock import DebianLock
+from wheelship.bytecode.process import Interpreter, warm_up
+from wheelship.debian.lock import DebianLock, LockedPackage
 from wheelship.errors import InputError
 from wheelship.events import Finished, Started
 from wheelship.oci.config import canonical_json
@@ -37,6 +36,7 @@ class Workshop:
         self._context = context
         self._lock = Lock()
         self.shelf = WheelShelf(context)
+        self._roots: dict[Digest, Path] = {}
         self._compilers: dict[Path, Compiler] = {}
 
     def close(self) -> None:
@@ -51,54 +51,54 @@ class Workshop:
         Raises:
             ForeignInterpreter: it is of another architecture.
         """
-        from wheelship.debian.interpreter import loader_command
-
         with self._lock:
-            root = self._root(lock)
+            root = self._root(lock, python)
             if root not in self._compilers:
-                command, environment = loader_command(root, python)
-                interpreter = Interpreter(
-                    command=tuple(command),
-                    environment=tuple(sorted(environment.items())),
-                    python=python,
-                )
-                self._compilers[root] = Compiler(interpreter, self._context.jobs)
+                self._compilers[root] = Compiler(_interpreter(root, python), self._context.jobs)
             return self._compilers[root]
 
     def standard_library(self, lock: DebianLock, python: str) -> Iterator[Module]:
         """Yield the modules of the standard library as they lie in the base layer."""
         with self._lock:
-            root = self._root(lock)
+            root = self._root(lock, python)
         library = root / "usr" / "lib" / f"python{python}"
         for path in sorted(library.rglob("*.py")):
             if path.is_file() and not path.is_symlink():
                 yield Module(path=path.relative_to(root).as_posix(), read=path.read_bytes)
 
-    def _root(self, lock: DebianLock) -> Path:
+    def _root(self, lock: DebianLock, python: str) -> Path:
         if lock.architecture != self._context.machine:
             raise ForeignInterpreter(
                 f"an image for {lock.architecture} cannot get bytecode on {self._context.machine}",
                 hint='set bytecode = "none", or build on a machine of that architecture',
             )
-        store = self._context.store
         packages = [package for package in lock.packages if package.group == "base"]
         key = Digest.of(canonical_json([1, [package.sha256 for package in packages]]))
-        root = store.interpreter_root(key)
-        if root.is_dir():
-            return root
+        if key not in self._roots:
+            found = self._context.store.find_root(key)
+            self._roots[key] = found or self._unpack(key, lock.release, packages, python)
+        return self._roots[key]
+
+    def _unpack(
+        self, key: Digest, release: str, packages: list[LockedPackage], python: str
+    ) -> Path:
         from wheelship.debian.interpreter import unpack_root
 
-        emit, subject = self._context.emit, "interpreter"
+        emit, subject, store = self._context.emit, "interpreter", self._context.store
         emit(Started("bytecode", subject))
         debs = [(package, self._context.artifacts.path(package)) for package in packages]
         with store.work_directory() as work:
-            unpack_root(debs, lock.release, work / "root")
-            try:
-                (work / "root").rename(root)
-            except OSError:
-                # Another build was first; its tree has the same content.
-                if not root.is_dir():
-                    raise
-                shutil.rmtree(work / "root")
+            unpack_root(debs, release, work / "root")
+            warm_up(_interpreter(work / "root", python))
+            root = store.put_root(key, work / "root")
         emit(Finished("bytecode", subject, "done"))
         return root
+
+
+def _interpreter(root: Path, python: str) -> Interpreter:
+    from wheelship.debian.interpreter import loader_command
+
+    command, environment = loader_command(root, python)
+    return Interpreter(
+        command=tuple(command), environment=tuple(sorted(environment.items())), python=python
+    )
