@@ -111,8 +111,8 @@ def everywhere() -> list[Row]:
                 OK,
                 lost,
                 moves=moves,
-                delay_seconds=1.6,
-                settings={**(TOKEN if request == "token" else {}), "read_seconds": 0.3},
+                delay_seconds=3.5,
+                settings={**(TOKEN if request == "token" else {}), "read_seconds": 0.6},
             ),
         ]
     return found
