@@ -13,7 +13,9 @@ from typing import Literal, TypeAlias
 
 __all__ = ["Advanced", "Emit", "Event", "Finished", "Started", "Step", "Warned", "discard"]
 
-Step: TypeAlias = Literal["resolve", "download", "layer", "bytecode", "image", "load", "check"]
+Step: TypeAlias = Literal[
+    "resolve", "download", "layer", "bytecode", "image", "load", "check", "pull", "push"
+]
 Outcome: TypeAlias = Literal["done", "reused", "failed"]
 
 

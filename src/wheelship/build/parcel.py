@@ -6,6 +6,7 @@ from __future__ import annotations
 from wheelship.build.context import BuiltImage
 from wheelship.oci.digest import Digest
 from wheelship.sink.model import Parcel
+from wheelship.sink.whereabouts import Whereabouts
 from wheelship.store.store import Store
 
 __all__ = ["parcel_of"]
@@ -20,4 +21,10 @@ def parcel_of(built: BuiltImage, reference: str, store: Store) -> Parcel:
             if record is not None and record.digest in digests:
                 store.refresh(layer.key, record)
 
-    return Parcel(image=built.image, reference=reference, blob=store.blob, linked=linked)
+    return Parcel(
+        image=built.image,
+        reference=reference,
+        blob=store.blob,
+        linked=linked,
+        whereabouts=Whereabouts(store),
+    )

@@ -7,48 +7,30 @@ import json
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from wheelship.cli.place import Place, find_image, layout_of, read_project
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
-from wheelship.errors import GateFailed, InputError
+from wheelship.errors import GateFailed
 
 if TYPE_CHECKING:
     from wheelship.engine.check import CheckReport, CheckSpec
     from wheelship.engine.choose import EngineChoice
     from wheelship.engine.model import ImageFiles
-    from wheelship.request.model import Request
     from wheelship.store.layout import StoredImage
 
-__all__ = ["CheckFailed", "NoImage", "command"]
-
-
-class NoImage(InputError):
-    """There is nothing to check at that place."""
-
-    code = "no-image"
+__all__ = ["CheckFailed", "command"]
 
 
 class CheckFailed(GateFailed):
     """The image does not do what its users expect."""
 
     code = "check-failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """Where the image is, and the project that says what to expect of it, if there is one.
-
-    ``path`` is an OCI layout, or a file with one inside.
-    """
-
-    path: Path
-    tag: str | None
-    project: Path | None
 
 
 @click.command(
@@ -103,47 +85,14 @@ def command(
 
     Exit status 1 says that a check failed.
     """
-    place = _find(image, variant, project)
+    place = find_image(image, variant, project)
     with ProgressView(settings) as view:
         report = _check(place, engine, client, start_timeout, settings, view)
     _show(report, settings)
 
 
-def _find(image: str, variant: str | None, project: Path | None) -> _Place:
-    kind, colon, rest = image.partition(":")
-    if colon and kind == "oci":
-        path, _, tag = rest.rpartition(":") if ":" in rest else (rest, "", "")
-        return _Place(path=Path(path).resolve(), tag=tag or variant, project=project)
-    if colon and kind in ("oci-archive", "docker-archive"):
-        if not Path(rest).is_file():
-            raise NoImage("is no file", where=image, hint=f"wheelship build --output {image}")
-        return _Place(path=Path(rest).resolve(), tag=None, project=project)
-    path_given = Path(image).resolve()
-    if (path_given / "index.json").is_file():
-        return _Place(path=path_given, tag=variant, project=project)
-    if path_given.is_file():
-        return _Place(path=path_given, tag=None, project=project)
-    if any((path_given / name).is_file() for name in ("pyproject.toml", "wheelship.toml")):
-        layout = path_given / "dist" / _request(path_given).image_name
-        if not (layout / "index.json").is_file():
-            raise NoImage("has not been built yet", where=image, hint=f"wheelship build {image}")
-        return _Place(path=layout, tag=variant, project=project or path_given)
-    raise NoImage(
-        "is neither a project nor an OCI layout or archive",
-        where=image,
-        hint="name a project, or oci:DIR[:TAG] as `wheelship build` wrote it",
-    )
-
-
-def _request(root: Path) -> Request:
-    from wheelship.cli.services import native_platform
-    from wheelship.request.read import read_request
-
-    return read_request(root, native=native_platform())
-
-
 def _check(
-    place: _Place,
+    place: Place,
     engine: EngineChoice,
     client: str | None,
     start_seconds: float,
@@ -161,7 +110,7 @@ def _check(
     store = Store(settings.store_root)
     try:
         with store.work_directory() as workspace, store.work_directory() as unpacked:
-            stored = read_layout(_layout(place, unpacked), place.tag)
+            stored = read_layout(layout_of(place, unpacked), place.tag)
             machine = Machine(
                 docker=Client(path=Path(path), environment=environ) if path else None,
                 workspace=workspace,
@@ -174,19 +123,7 @@ def _check(
         store.close()
 
 
-def _layout(place: _Place, workspace: Path) -> Path:
-    """Return the layout, unpacked into ``workspace`` where it lies in a file."""
-    if place.path.is_dir():
-        return place.path
-    from wheelship.store.errors import disk_errors
-    from wheelship.store.read_archive import unpack_layout
-
-    with disk_errors(workspace):
-        unpack_layout(place.path, workspace / "layout")
-    return workspace / "layout"
-
-
-def _spec(place: _Place, stored: StoredImage) -> CheckSpec:
+def _spec(place: Place, stored: StoredImage) -> CheckSpec:
     """Return what to expect: the project's table where there is one, else the image's own word."""
     from wheelship.engine.check import CheckSpec
     from wheelship.request.model import Check
@@ -194,7 +131,7 @@ def _spec(place: _Place, stored: StoredImage) -> CheckSpec:
     project = place.project or _project_beside(place.path)
     if project is None:
         return CheckSpec(check=Check(), project=Path(tempfile.gettempdir()))
-    request = _request(project)
+    request = read_project(project)
     name = dict(stored.config.labels).get("wheelship.variant", request.default_variant)
     variant = request.variants.get(name)
     if variant is None:
@@ -214,7 +151,7 @@ def _project_beside(path: Path) -> Path | None:
     return root if inside else None
 
 
-def _files(place: _Place, stored: StoredImage) -> ImageFiles:
+def _files(place: Place, stored: StoredImage) -> ImageFiles:
     from wheelship.archive.untar import LayerFile
     from wheelship.engine.model import ImageFiles
     from wheelship.oci.digest import Digest

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,11 +22,20 @@ if TYPE_CHECKING:
     from wheelship.events import Emit
     from wheelship.fetch.fetcher import Fetcher
     from wheelship.lock.machine import MachineSources
+    from wheelship.registry.client import RegistryClient
     from wheelship.sink.model import Tools
     from wheelship.sink.output import Output
     from wheelship.store.store import Store
 
-__all__ = ["InvalidEpoch", "jobs", "make_fetcher", "native_platform", "surroundings", "tools"]
+__all__ = [
+    "InvalidEpoch",
+    "jobs",
+    "make_fetcher",
+    "make_registry",
+    "native_platform",
+    "surroundings",
+    "tools",
+]
 
 _APT = Path("/etc/apt")
 
@@ -50,7 +59,12 @@ def jobs() -> int:
 
 
 def tools(
-    settings: Settings, outputs: Sequence[Output], *, docker: str | None, podman: str | None
+    settings: Settings,
+    outputs: Sequence[Output],
+    *,
+    docker: str | None,
+    podman: str | None,
+    registry: Callable[[], RegistryClient] | None = None,
 ) -> Tools:
     """Return what ``outputs`` need of this machine.
 
@@ -60,7 +74,7 @@ def tools(
     from wheelship.sink.output import EngineOutput
 
     if not any(isinstance(one, EngineOutput) for one in outputs):
-        return Tools()
+        return Tools(registry=registry)
     from wheelship.engine.client import Client
 
     environ = settings.environ
@@ -70,6 +84,7 @@ def tools(
     return Tools(
         docker=Client(Path(docker), environ) if docker else None,
         podman=Client(Path(podman), environ, "podman") if podman else None,
+        registry=registry,
     )
 
 
@@ -141,4 +156,38 @@ def make_fetcher(settings: Settings, *, offline: bool, urls: tuple[str, ...] = (
         ),
         proxies=getproxies_environment(),
         offline=offline,
+    )
+
+
+def make_registry(
+    settings: Settings, emit: Emit, *, offline: bool = False, insecure: tuple[str, ...] = ()
+) -> RegistryClient:
+    """Return the door to registries, with the credentials of Docker, Podman and their helpers.
+
+    ``insecure`` names hosts that are spoken to without TLS, beside those in
+    ``WHEELSHIP_INSECURE_REGISTRIES``.
+    """
+    from urllib.request import getproxies_environment
+
+    from wheelship.fetch.connection import Connections
+    from wheelship.fetch.retry import Policy
+    from wheelship.fetch.tls import system_context
+    from wheelship.registry.client import RegistryClient
+    from wheelship.registry.helper import Helpers
+    from wheelship.registry.keychain import Keychain, config_files
+
+    environ = settings.environ
+    named = environ.get("WHEELSHIP_INSECURE_REGISTRIES", "").replace(",", " ").split()
+    return RegistryClient(
+        connections=Connections(
+            user_agent=f"wheelship/{__version__}",
+            policy=Policy(),
+            context=system_context(
+                cert_file=environ.get("SSL_CERT_FILE"), cert_dir=environ.get("SSL_CERT_DIR")
+            ),
+            proxies=getproxies_environment(),
+            offline=offline,
+        ),
+        keychain=Keychain(config_files(environ), Helpers(environ=environ), emit=emit),
+        insecure=frozenset(one.lower() for one in (*insecure, *named)),
     )

@@ -7,15 +7,15 @@ import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from wheelship.events import Advanced, Emit
+from wheelship.events import Advanced, Emit, Step
 from wheelship.fetch.errors import (
     Cancelled,
     HashMismatch,
@@ -29,9 +29,7 @@ from wheelship.fetch.url import display_url, file_path
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
-    from wheelship.fetch.transport import Transport
-
-__all__ = ["Download", "Partial", "transfer", "unfinished"]
+__all__ = ["Download", "Opens", "Partial", "transfer", "unfinished"]
 
 _PIECE_BYTES = 256 * 1024
 _LOCK_SECONDS = 0.2
@@ -44,7 +42,8 @@ class Download:
     """A file to fetch.
 
     ``sha256`` is hexadecimal; ``size_bytes`` None where nobody knows it; ``subject`` names the
-    file in events and messages.
+    file in events and messages, ``step`` is what its events call the work; ``hint`` is what to do
+    when the server has another file.
     """
 
     url: str
@@ -52,6 +51,21 @@ class Download:
     sha256: str
     size_bytes: int | None = None
     subject: str
+    step: Step = "download"
+    hint: str = "if the index replaced the file on purpose, lock again: wheelship lock"
+
+
+class Opens(Protocol):
+    """Sends a GET and yields the answer: 200, or what answers a range (206, 416).
+
+    Failures are raised as :class:`~wheelship.errors.NetworkError`, also inside the block.
+    """
+
+    def open(
+        self, url: str, headers: Mapping[str, str] | None = None
+    ) -> AbstractContextManager[BaseHTTPResponse]:
+        """Open ``url``."""
+        ...
 
 
 class Partial:
@@ -85,7 +99,7 @@ class Partial:
         """Forget everything that is there."""
         self._file.seek(0)
         self._file.truncate()
-        self._emit(Advanced("download", self._job.subject, -self.offset))
+        self._emit(Advanced(self._job.step, self._job.subject, -self.offset))
         self._hash = hashlib.sha256()
         self.offset = 0
         self.joined = False
@@ -105,7 +119,7 @@ class Partial:
         self._hash.update(piece)
         self.offset += len(piece)
         self.furthest = max(self.furthest, self.offset)
-        self._emit(Advanced("download", self._job.subject, len(piece)))
+        self._emit(Advanced(self._job.step, self._job.subject, len(piece)))
 
 
 @contextmanager
@@ -148,7 +162,7 @@ def _locked(path: Path, cancelled: Event) -> BinaryIO:
         file.close()
 
 
-def transfer(job: Download, partial: Partial, transport: Transport, cancelled: Event) -> None:
+def transfer(job: Download, partial: Partial, transport: Opens, cancelled: Event) -> None:
     """Try once to complete ``partial``.
 
     Raises:
@@ -174,7 +188,7 @@ def transfer(job: Download, partial: Partial, transport: Transport, cancelled: E
         f"{job.subject} is not the file that was promised:\n"
         f"  expected sha256 {job.sha256}\n  received sha256 {partial.sha256}",
         where=display_url(job.url),
-        hint="if the index replaced the file on purpose, lock again: wheelship lock",
+        hint=job.hint,
     )
 
 
@@ -188,7 +202,7 @@ def _copy(job: Download, partial: Partial, path: Path) -> None:
         raise MissingFile(f"cannot be read: {error.strerror}", where=str(path)) from error
 
 
-def _receive(job: Download, partial: Partial, transport: Transport, cancelled: Event) -> None:
+def _receive(job: Download, partial: Partial, transport: Opens, cancelled: Event) -> None:
     headers = {}
     if partial.offset:
         headers["Range"] = f"bytes={partial.offset}-"
@@ -207,7 +221,7 @@ def _receive(job: Download, partial: Partial, transport: Transport, cancelled: E
 def _read_body(
     job: Download,
     partial: Partial,
-    transport: Transport,
+    transport: Opens,
     headers: dict[str, str],
     cancelled: Event,
 ) -> None:
@@ -268,5 +282,5 @@ def _check_size(job: Download, size: int) -> None:
         raise SizeMismatch(
             f"{job.subject} has {size} bytes, promised were {job.size_bytes}",
             where=display_url(job.url),
-            hint="if the index replaced the file on purpose, lock again: wheelship lock",
+            hint=job.hint,
         )

@@ -11,6 +11,8 @@ from wheelship.oci.platform import Platform
 
 __all__ = [
     "CONFIG",
+    "DOCKER_INDEX",
+    "DOCKER_MANIFEST",
     "INDEX",
     "LAYER_GZIP",
     "LAYER_TAR",
@@ -25,6 +27,8 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 LAYER_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
+DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 LAYER_TAR = "application/vnd.oci.image.layer.v1.tar"
 
 Annotations = tuple[tuple[str, str], ...]

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from wheelship.fetch.connection import _is_direct
 from wheelship.fetch.credentials import Credentials
 from wheelship.fetch.errors import FileMismatch, InsecureRedirect, InvalidNetrc, MissingFile
 from wheelship.fetch.file import file_sha256, verify_file
 from wheelship.fetch.retry import Policy, Retrier
 from wheelship.fetch.tls import system_context
-from wheelship.fetch.transport import _is_direct, _redirected
+from wheelship.fetch.transport import _redirected
 from wheelship.fetch.url import display_url, url_filename, without_credentials
 
 
