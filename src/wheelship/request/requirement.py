@@ -13,10 +13,13 @@ import re
 from wheelship.request.errors import InvalidValue
 from wheelship.request.value import canonical_name
 
-__all__ = ["PYTHONS", "allows", "check_requirement", "choose_python", "requirement_name"]
+__all__ = ["BASE_PYTHONS", "PYTHONS", "allows", "check_requirement", "choose_python", "requirement_name"]
 
 PYTHONS = {"3.11": "3.11.2", "3.13": "3.13.5"}
 """The Pythons of Debian 12 and 13: minor version to the version that ``requires-python`` meets."""
+
+BASE_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+"""The Pythons that images of other origin may have; which release it is only the image tells."""
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _RELEASE = r"\d{1,9}(?:\.\d{1,9}){0,9}"

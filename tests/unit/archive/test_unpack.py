@@ -7,6 +7,7 @@ import gzip
 import io
 import os
 import stat
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -440,11 +441,13 @@ def test_damaged_layer_is_refused(place: Workplace, kind: str) -> None:
     assert caught.value.where == str(layer.path)
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python reads zstd")
 def test_zstd_layer_is_refused_with_the_way_out(place: Workplace) -> None:
     layer = place.layer(tar_bytes([]), media_type=LAYER_ZSTD)
     with pytest.raises(UnsupportedLayer) as caught:
         unpack([layer], place.root, reader=SERVICE)
-    assert caught.value.hint == "build it with `--codec splice`"
+    assert caught.value.hint is not None
+    assert "gzip layers" in caught.value.hint
 
 
 def test_limits_on_bytes_count_all_layers(place: Workplace) -> None:
