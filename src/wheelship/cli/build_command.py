@@ -19,9 +19,9 @@ from wheelship.oci.platform import Platform
 
 if TYPE_CHECKING:
     from wheelship.build.prepare import LockMode, Prepared, Surroundings
-    from wheelship.build.sink import Output
     from wheelship.report.build import BuildReport
     from wheelship.request.model import Request
+    from wheelship.sink.output import Output
     from wheelship.store.store import Store
 
 __all__ = ["command"]
@@ -111,7 +111,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     """
     if locked and frozen:
         raise click.UsageError("--locked and --frozen exclude each other")
-    from wheelship.build.sink import parse_output
+    from wheelship.sink.output import parse_output
 
     call = _Call(
         variants=variants,
@@ -136,6 +136,7 @@ def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> l
     from wheelship.build.prepare import choose_variants
     from wheelship.cli.services import native_platform, surroundings
     from wheelship.request.read import read_request
+    from wheelship.sink.output import refuse_collisions
     from wheelship.store.store import Store
 
     phases = _Phases()
@@ -146,11 +147,16 @@ def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> l
     phases.end("request")
     store = Store(settings.store_root)
     try:
-        around = surroundings(settings, store, view.emit, offline=call.offline)
-        prepared = [
-            _prepare(request, variant.name, platform, around, call, phases)
+        wanted = [
+            (variant.name, platform)
             for variant in chosen
             for platform in call.platforms or variant.platforms
+        ]
+        refuse_collisions(call.outputs, len(wanted))
+        around = surroundings(settings, store, view.emit, offline=call.offline)
+        prepared = [
+            _prepare(request, variant, platform, around, call, phases)
+            for variant, platform in wanted
         ]
         if call.dry_run:
             _show_plan(prepared, store, settings)
@@ -196,10 +202,12 @@ def _one(
     from wheelship.build.artifacts import StoredArtifacts
     from wheelship.build.context import BuildContext
     from wheelship.build.execute import build_image
+    from wheelship.build.parcel import parcel_of
     from wheelship.build.prepare import index_urls, package_locations
-    from wheelship.build.sink import deliver, parse_output
     from wheelship.cli.services import jobs, make_fetcher, native_platform
     from wheelship.report.build import BuildReport
+    from wheelship.sink.deliver import deliver
+    from wheelship.sink.output import LayoutOutput
 
     artifacts = StoredArtifacts(
         around.store,
@@ -225,15 +233,14 @@ def _one(
     reference = call.tag or f"{request.repository or prepared.plan.name}:{prepared.plan.variant}"
     if ":" not in reference.rpartition("/")[2]:
         reference += f":{prepared.plan.variant}"
-    default = f"oci:{request.project.root / 'dist' / prepared.plan.name}"
-    outputs = call.outputs or (parse_output(default, Path.cwd()),)
-    for output in outputs:
-        deliver(built, output, around.store, reference, around.emit)
+    default = LayoutOutput(request.project.root / "dist" / prepared.plan.name)
+    parcel = parcel_of(built, reference, around.store)
+    delivered = deliver(parcel, call.outputs or (default,), around.emit)
     phases.end("output")
     return BuildReport(
         built=built,
         reference=reference,
-        outputs=tuple(map(str, outputs)),
+        delivered=delivered,
         lock=prepared.lock,
         phases=tuple(phases.seconds.items()),
     )

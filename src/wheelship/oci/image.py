@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from wheelship.oci.config import ImageConfig, canonical_json
 from wheelship.oci.descriptor import CONFIG, MANIFEST, Annotations, Descriptor
 from wheelship.oci.digest import Digest
 
-__all__ = ["Image", "Layer", "Package"]
+__all__ = ["Documents", "Image", "Layer", "Package"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -31,6 +31,26 @@ class Layer:
     unpacked_bytes: int
     title: str = ""
     packages: tuple[Package, ...] = ()
+
+
+class Documents(Protocol):
+    """An image as it travels: two documents as bytes, and what names its layers."""
+
+    @property
+    def config_bytes(self) -> bytes:
+        """The configuration blob."""
+
+    @property
+    def manifest_bytes(self) -> bytes:
+        """The manifest blob."""
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The descriptor of the manifest, with the platform."""
+
+    @property
+    def blobs(self) -> tuple[Descriptor, ...]:
+        """The descriptors of the layers, lowest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +92,11 @@ class Image:
             size_bytes=len(manifest),
             platform=self.config.platform,
         )
+
+    @property
+    def blobs(self) -> tuple[Descriptor, ...]:
+        """The descriptors of the layers, lowest first."""
+        return tuple(layer.descriptor for layer in self.layers)
 
     @property
     def transfer_bytes(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from wheelship.build.context import BuiltImage, BuiltLayer
 from wheelship.report.size import format_bytes
 from wheelship.request.model import Budget
+from wheelship.sink.model import Delivered
 
 __all__ = ["BuildReport", "Excess", "budget_excess", "build_document", "build_text"]
 
@@ -21,7 +22,7 @@ class BuildReport:
 
     built: BuiltImage
     reference: str
-    outputs: tuple[str, ...]
+    delivered: tuple[Delivered, ...]
     lock: str
     phases: tuple[tuple[str, float], ...]
 
@@ -70,7 +71,8 @@ def _image(report: BuildReport) -> dict[str, Any]:
         "variant": built.plan.variant,
         "platform": str(built.plan.platform),
         "reference": report.reference,
-        "outputs": list(report.outputs),
+        "outputs": [one.output for one in report.delivered],
+        "deliveries": [_delivery(one) for one in report.delivered],
         "digest": str(built.image.descriptor.digest),
         "transfer_bytes": built.image.transfer_bytes,
         "unpacked_bytes": built.image.unpacked_bytes,
@@ -80,6 +82,15 @@ def _image(report: BuildReport) -> dict[str, Any]:
         "by_kind": _by_kind(built),
         "layers": [_layer(layer) for layer in built.layers],
         "budget": _budget(built),
+    }
+
+
+def _delivery(one: Delivered) -> dict[str, Any]:
+    return {
+        "output": one.output,
+        "method": one.method,
+        "reference": one.reference,
+        "moved_bytes": one.moved_bytes,
     }
 
 
@@ -142,7 +153,7 @@ def _block(report: BuildReport) -> str:
             f"{format_bytes(row['unpacked_bytes']):>10} unpacked  {row['layers']:>3} layers"
         )
     lines.append(f"  lock: {report.lock}")
-    lines += [f"  wrote {output}" for output in report.outputs]
+    lines += [f"  wrote {one.output}" for one in report.delivered]
     lines.append("  budget: " + _verdict(built))
     return "\n".join(lines)
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from wheelship.errors import InputError
 from wheelship.oci.config import ImageConfig, canonical_json
-from wheelship.oci.descriptor import INDEX, MANIFEST
+from wheelship.oci.descriptor import INDEX, MANIFEST, Descriptor
 from wheelship.oci.digest import Digest
-from wheelship.oci.image import Image
+from wheelship.oci.image import Documents
 from wheelship.store.errors import DamagedStore, InvalidLayout, disk_errors
 from wheelship.store.store import file_digest
 
@@ -56,9 +56,32 @@ class StoredImage:
         """Digest of the manifest."""
         return Digest.of(self.manifest)
 
+    @property
+    def manifest_bytes(self) -> bytes:
+        """The manifest blob."""
+        return self.manifest
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The descriptor of the manifest."""
+        return Descriptor(
+            media_type=MANIFEST,
+            digest=self.digest,
+            size_bytes=len(self.manifest),
+            platform=self.config.platform,
+        )
+
+    @property
+    def blobs(self) -> tuple[Descriptor, ...]:
+        """The descriptors of the layers, lowest first."""
+        return tuple(
+            Descriptor(media_type=one.media_type, digest=one.digest, size_bytes=one.size_bytes)
+            for one in self.layers
+        )
+
 
 def write_layout(
-    directory: Path, image: Image, tag: str, blob: Callable[[Digest], Path]
+    directory: Path, image: Documents, tag: str, blob: Callable[[Digest], Path]
 ) -> frozenset[Digest]:
     """Put ``image`` into the layout under ``tag``; other tags stay, blobs nobody names go.
 
@@ -77,9 +100,9 @@ def write_layout(
             blobs.mkdir(parents=True, exist_ok=True)
             _sweep(directory, blobs)
             linked = {
-                layer.descriptor.digest
-                for layer in image.layers
-                if _place(blob(layer.descriptor.digest), blobs / layer.descriptor.digest.hex)
+                layer.digest
+                for layer in image.blobs
+                if _place(blob(layer.digest), blobs / layer.digest.hex)
             }
             for data in (image.config_bytes, image.manifest_bytes):
                 _write(blobs / Digest.of(data).hex, data)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is delivered, what came of it, and the seam that every kind of place has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, TypeAlias
+
+from wheelship.events import Emit
+from wheelship.oci.digest import Digest
+from wheelship.oci.image import Documents
+
+__all__ = ["Delivered", "Method", "Parcel", "Sink"]
+
+Method: TypeAlias = Literal["written"]
+"""How the image got there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """An image on its way.
+
+    Attributes:
+        image: its documents and the descriptors of its layers.
+        reference: ``name:tag``, by which it shall be known; a layout takes the tag alone.
+        blob: returns the file of a layer. It may have to fetch the layer first, so it is asked
+            only for what must move, and may raise any WheelshipError. Called from any thread.
+        linked: told which of those files got a hard link, which alters their change time.
+    """
+
+    image: Documents
+    reference: str
+    blob: Callable[[Digest], Path]
+    linked: Callable[[frozenset[Digest]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """What a sink did.
+
+    Attributes:
+        output: where, as ``--output`` takes it.
+        method: how.
+        reference: how the image is called there.
+        moved_bytes: bytes that were copied or sent; a hard link moves none, nor does what was
+            there before.
+    """
+
+    output: str
+    method: Method
+    reference: str
+    moved_bytes: int
+
+
+class Sink(Protocol):
+    """A place for images."""
+
+    def deliver(self, parcel: Parcel, emit: Emit) -> Delivered:
+        """Put the image there; nothing incomplete ever has its final name.
+
+        Raises:
+            WheelshipError: the place refuses, or a layer cannot be had or is damaged.
+        """
+        ...

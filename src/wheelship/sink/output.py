@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``--output`` can say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from wheelship.errors import InputError
+
+__all__ = [
+    "FORMS",
+    "ArchiveKind",
+    "ArchiveOutput",
+    "InvalidOutput",
+    "LayoutOutput",
+    "Output",
+    "parse_output",
+    "refuse_collisions",
+]
+
+ArchiveKind: TypeAlias = Literal["docker-archive"]
+
+FORMS = ("oci:DIR[:TAG]", "docker-archive:FILE")
+"""All forms, as the help and the errors show them."""
+
+
+class InvalidOutput(InputError):
+    """The output is none that can be written."""
+
+    code = "invalid-output"
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutOutput:
+    """An OCI image layout; ``tag`` is the image's name in it, None = the tag of its reference."""
+
+    directory: Path
+    tag: str | None = None
+
+    def __str__(self) -> str:
+        return f"oci:{self.directory}" + (f":{self.tag}" if self.tag else "")
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveOutput:
+    """A single file."""
+
+    kind: ArchiveKind
+    path: Path
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.path}"
+
+
+Output: TypeAlias = LayoutOutput | ArchiveOutput
+
+
+def parse_output(text: str, directory: Path) -> Output:
+    """Read one ``--output``; paths in it are relative to ``directory``.
+
+    Raises:
+        InvalidOutput: it is none of :data:`FORMS`.
+    """
+    kind, _, rest = text.partition(":")
+    match kind:
+        case "oci" if rest:
+            path, _, tag = rest.rpartition(":") if ":" in rest else (rest, "", "")
+            return LayoutOutput(directory / path, tag or None)
+        case "docker-archive" if rest:
+            return ArchiveOutput(kind, directory / rest)
+        case _:
+            raise InvalidOutput(f"cannot write {text!r}", hint="use one of: " + ", ".join(FORMS))
+
+
+def refuse_collisions(outputs: Sequence[Output], images: int) -> None:
+    """Refuse outputs in which one of several images would take the place of another.
+
+    Raises:
+        InvalidOutput: a file, or an explicit tag, for more than one image.
+    """
+    for output in outputs:
+        if images > 1 and (isinstance(output, ArchiveOutput) or output.tag):
+            raise InvalidOutput(
+                f"has room for one image, and {images} are built",
+                where=str(output),
+                hint="build them one at a time with --variant and --platform, or use oci:DIR",
+            )
