@@ -184,9 +184,7 @@ def _open(layer: LayerFile) -> IO[bytes]:
         return layer.path.open("rb")
     if layer.media_type.endswith("zstd"):
         return _open_zstd(layer)
-    raise UnsupportedLayer(
-        f"cannot read a layer of type {layer.media_type}", where=str(layer.path)
-    )
+    raise UnsupportedLayer(f"cannot read a layer of type {layer.media_type}", where=str(layer.path))
 
 
 def _open_zstd(layer: LayerFile) -> IO[bytes]:

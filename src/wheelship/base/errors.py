@@ -14,6 +14,7 @@ __all__ = [
     "InvalidBaseLock",
     "NotGlibc",
     "PythonNotAllowed",
+    "TooManyLayers",
     "UnusableLayer",
 ]
 
@@ -31,7 +32,7 @@ class InvalidBaseLock(InputError):
 
 
 class UnusableLayer(InputError):
-    """A layer of the base image is encrypted, not to be distributed, or packed in an unknown way."""
+    """A layer of the base is encrypted, not to be distributed, or packed in an unknown way."""
 
     code = "unusable-base-layer"
 
@@ -64,6 +65,12 @@ class BaseOccupied(InputError):
     """The base image has files or links of its own where wheelship's must go."""
 
     code = "base-occupied"
+
+
+class TooManyLayers(InputError):
+    """With the layers of the base image there are more than Docker can run."""
+
+    code = "too-many-layers"
 
 
 class PythonNotAllowed(InputError):

@@ -74,7 +74,7 @@ def find_python(
 
 
 def links_of(tree: FileTree) -> Pairs:
-    """Return the links close to the root that lead to directories: ``bin`` to ``usr/bin``, …"""
+    """Return the links close to the root that lead to directories, ``bin`` to ``usr/bin``."""
     found: list[tuple[str, str]] = []
     for path, node in tree.walk():
         if node.kind == "link" and path.count("/") < _LINK_DEPTH:
@@ -100,8 +100,8 @@ def check_room(tree: FileTree, reference: str) -> None:
         node = tree.find(path)
         if node is not None and node.children:
             raise BaseOccupied(
-                f"it already holds /{path}, with {', '.join(sorted(node.children)[:5])}, which would "
-                "be mixed with what is installed there",
+                f"it already holds /{path} ({', '.join(sorted(node.children)[:5])}), which would be "
+                "mixed with what is installed there",
                 where=reference,
                 hint="choose the image that this one was made from as base",
             )
@@ -114,15 +114,16 @@ def _interpreters(
     for directory in directories:
         for name in names:
             found = tree.resolve(join(directory, name))
-            if found is None or found[1].binary is None:
+            binary = None if found is None else found[1].binary
+            if found is None or binary is None:
                 continue
-            path, node = found
+            path = found[0]
             named = _NAMED.fullmatch(path.rpartition("/")[2])
-            texts = {one.rpartition(".")[0] for one in node.binary.versions}
+            texts = {one.rpartition(".")[0] for one in binary.versions}
             # A thin program has its version in the shared library, and names that.
-            texts |= {one[len("libpython") :].partition(".so")[0] for one in node.binary.libraries}
+            texts |= {one[len("libpython") :].partition(".so")[0] for one in binary.libraries}
             if (named and named[1] == python) or (not named and python in texts):
-                yield path, node.binary
+                yield path, binary
 
 
 def _pythons(tree: FileTree, directory: str) -> Iterator[str]:
@@ -148,7 +149,7 @@ def _standard_library(tree: FileTree, path: str, python: str, reference: str) ->
 def _shared_library(
     tree: FileTree, path: str, binary: Binary, reference: str
 ) -> tuple[str, Node] | None:
-    """Return Python's shared library if the program needs one; the nearest when there are several."""
+    """Return Python's shared library if the program needs one, the nearest of several."""
     wanted = {name for name in binary.libraries if not name.endswith(".so")}
     if not wanted:
         return None
@@ -203,7 +204,7 @@ def _c_library(tree: FileTree, binary: Binary, reference: str) -> tuple[str, str
     loader = tree.resolve(binary.loader) if binary.loader else None
     if loader is None:
         raise NotGlibc(
-            f"its Python names the dynamic loader {binary.loader or '(none)'!r}, which is not there",
+            f"its Python names the loader {binary.loader or '(none)'!r}, which is not there",
             where=reference,
             hint="choose an image whose Python is linked to glibc",
         )

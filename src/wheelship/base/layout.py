@@ -61,9 +61,7 @@ class LayoutSource:
             raise self._invalid(f"cannot be read: {error.strerror}") from error
         except (ValueError, KeyError, TypeError, AttributeError, InvalidDigest) as error:
             raise self._invalid(f"holds a malformed document: {error!r}") from error
-        return FoundImage(
-            name="", digest=Digest.of(body), config=config, layers=layers, document=manifest
-        )
+        return FoundImage(name="", digest=Digest.of(body), config=config, layers=layers)
 
     def blob(self, blob: Descriptor, destination: Path) -> None:
         """Copy the blob; see :class:`~wheelship.base.source.ImageSource`.

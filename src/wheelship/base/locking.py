@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,15 @@ from wheelship.archive.untar import LayerFile
 from wheelship.base.errors import ForeignArchitecture, InvalidBase, UnusableLayer
 from wheelship.base.examine import check_room, find_python, links_of
 from wheelship.base.files import FileTree
-from wheelship.base.model import BaseImage, BaseLayer, Pairs
+from wheelship.base.model import BaseImage, BaseLayer, Pairs, files_key
 from wheelship.base.source import FoundImage, ImageSource
 from wheelship.events import Advanced, Emit, Finished, Started
-from wheelship.oci.config import canonical_json
 from wheelship.oci.descriptor import LAYER_GZIP, LAYER_TAR, LAYER_ZSTD, Descriptor
 from wheelship.oci.digest import Digest, InvalidDigest
 from wheelship.oci.platform import Platform
 from wheelship.store.store import Store
 
-__all__ = ["fetch_layer", "files_key", "lock_image"]
+__all__ = ["fetch_layer", "lock_image"]
 
 _UNPACKED_BYTES = 64 * 1024**3
 _CREATED_BY_CHARACTERS = 4096
@@ -99,13 +98,8 @@ def lock_image(
     return image
 
 
-def files_key(image: BaseImage) -> Digest:
-    """Return what the store remembers the list of the image's files under."""
-    return Digest.of(canonical_json(["base files", 1, image.files.hex]))
-
-
-def fetch_layer(layer: BaseLayer, source: ImageSource, store: Store) -> Path:
-    """Bring the layer into the store, where its bytes are verified, and return its file.
+def fetch_layer(layer: BaseLayer, source: Callable[[], ImageSource], store: Store) -> Path:
+    """Bring the layer into the store and return its file; ``source`` is asked if it is not there.
 
     Raises:
         NetworkError, InputError, MachineError: it cannot be had.
@@ -115,12 +109,12 @@ def fetch_layer(layer: BaseLayer, source: ImageSource, store: Store) -> Path:
     return store.blob(layer.digest)
 
 
-def _fetch(layer: BaseLayer, source: ImageSource, store: Store) -> Path:
+def _fetch(layer: BaseLayer, source: Callable[[], ImageSource], store: Store) -> Path:
     if store.find_layer(layer.key) is not None:
         return store.blob(layer.digest)
     destination = store.download(layer.digest.hex)
     if not destination.exists():
-        source.blob(layer.descriptor, destination)
+        source().blob(layer.descriptor, destination)
     return destination
 
 
@@ -138,7 +132,7 @@ def _keep(layer: BaseLayer, path: Path, store: Store) -> None:
     store.put_layer(layer.key, path, finished)
 
 
-def _read_layers(  # noqa: PLR0913, PLR0917 - one step of the function above
+def _read_layers(
     found: FoundImage,
     config: _Config,
     tree: FileTree,
@@ -162,7 +156,7 @@ def _read_layers(  # noqa: PLR0913, PLR0917 - one step of the function above
             created=row[0],
             created_by=row[1],
         )
-        path = _fetch(layer, source, store)
+        path = _fetch(layer, lambda: source, store)
         size = tree.add_layer(
             LayerFile(path=path, media_type=media_type, diff_id=diff_id),
             limit_bytes=left,

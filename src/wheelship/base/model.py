@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A base image as ``wheelship.lock`` holds it: everything a plan needs, so no layer is opened again.
+"""A base image as ``wheelship.lock`` holds it: all that a plan needs without opening a layer.
 
 Imports nothing heavy: a build with nothing to do reads it too.
 """
@@ -17,7 +17,7 @@ from wheelship.oci.descriptor import Descriptor
 from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
 
-__all__ = ["BaseImage", "BaseLayer", "BasePython"]
+__all__ = ["BaseImage", "BaseLayer", "BasePython", "files_key"]
 
 _VERSION = re.compile(r"3\.\d{1,2}\.\d{1,3}(?:(?:a|b|rc)\d{1,2})?")
 _GLIBC = re.compile(r"2\.\d{1,3}")
@@ -199,6 +199,11 @@ class BaseImage:
             group=table.text_or_none("group"),
             links=table.pairs("links"),
         )
+
+
+def files_key(image: BaseImage) -> Digest:
+    """Return what the store remembers the list of the image's files under."""
+    return Digest.of(canonical_json(["base files", 1, image.files.hex]))
 
 
 def _layer(table: _Table) -> BaseLayer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from wheelship.oci.descriptor import Descriptor
 from wheelship.oci.digest import Digest
@@ -19,19 +19,16 @@ class FoundImage:
     """An image of one platform, its layers not fetched.
 
     Attributes:
-        name: for people and for the image's annotation: fully qualified, without tag and digest
-            left out; empty for what has no name elsewhere.
+        name: for the annotation of images, fully qualified; empty for what has no name elsewhere.
         digest: of the manifest.
         config: the configuration's bytes, verified.
         layers: lowest first, with the media types of the manifest.
-        document: the manifest.
     """
 
     name: str
     digest: Digest
     config: bytes
     layers: tuple[Descriptor, ...]
-    document: dict[str, Any]
 
 
 class ImageSource(Protocol):
@@ -46,5 +43,5 @@ class ImageSource(Protocol):
         ...
 
     def blob(self, blob: Descriptor, destination: Path) -> None:
-        """Put the blob at ``destination``, which does not exist; verified, and whole or not at all."""
+        """Put the blob at ``destination``, which does not exist: verified, whole or not at all."""
         ...

@@ -3,16 +3,33 @@
 
 from __future__ import annotations
 
-from wheelship.build.context import BuiltImage
+from pathlib import Path
+
+from wheelship.build.context import BaseLayers, BuiltImage
 from wheelship.oci.digest import Digest
+from wheelship.plan.model import ForeignRecipe
 from wheelship.sink.model import Parcel
 from wheelship.store.store import Store
 
 __all__ = ["parcel_of"]
 
 
-def parcel_of(built: BuiltImage, reference: str, store: Store) -> Parcel:
-    """Return ``built`` with its blobs in ``store``, to be known as ``reference`` (``name:tag``)."""
+def parcel_of(
+    built: BuiltImage, reference: str, store: Store, base: BaseLayers | None = None
+) -> Parcel:
+    """Return ``built`` with its blobs in ``store``, to be known as ``reference`` (``name:tag``).
+
+    Layers of the base are fetched from ``base`` when a sink asks for them, and not before.
+    """
+    foreign = {
+        one.recipe.layer.digest: one.recipe.layer
+        for one in built.plan.layers
+        if isinstance(one.recipe, ForeignRecipe)
+    }
+
+    def blob(digest: Digest) -> Path:
+        layer = foreign.get(digest)
+        return store.blob(digest) if layer is None or base is None else base.path(layer)
 
     def linked(digests: frozenset[Digest]) -> None:
         for layer in built.plan.layers:
@@ -20,4 +37,4 @@ def parcel_of(built: BuiltImage, reference: str, store: Store) -> Parcel:
             if record is not None and record.digest in digests:
                 store.refresh(layer.key, record)
 
-    return Parcel(image=built.image, reference=reference, blob=store.blob, linked=linked)
+    return Parcel(image=built.image, reference=reference, blob=blob, linked=linked)

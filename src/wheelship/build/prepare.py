@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from wheelship.base.model import BaseImage
+from wheelship.build.bases import StoredBase, check_links, image_lock, source_of, target_of
 from wheelship.build.lockfile import LOCK_NAME, find_debian, read_lock, write_lock
 from wheelship.debian.distribution import distribution, release_with_python
 from wheelship.debian.lock import DebianLock, LockedPackage
@@ -26,7 +28,7 @@ from wheelship.lock.selection import Selection, load_selection, selection_key
 from wheelship.lock.target import Target
 from wheelship.oci.platform import Platform
 from wheelship.plan.make import Inputs, plan_image
-from wheelship.plan.model import ImagePlan
+from wheelship.plan.model import Foundation, ImagePlan
 from wheelship.request.model import Accelerator, Request, Variant
 from wheelship.request.sources import snapshot
 from wheelship.store.store import Store
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from wheelship.fetch.fetcher import Fetcher
     from wheelship.lock.machine import MachineSources
     from wheelship.lock.resolve import Upgrade
+    from wheelship.registry.client import RegistryClient
 
 __all__ = [
     "LockMode",
@@ -46,6 +49,8 @@ __all__ = [
     "Surroundings",
     "UnknownVariant",
     "UnlockedPlatform",
+    "base_lock",
+    "base_targets",
     "choose_variants",
     "debian_lock",
     "index_urls",
@@ -53,6 +58,7 @@ __all__ = [
     "mirrors_of",
     "package_locations",
     "prepare",
+    "stored_base",
 ]
 
 LockMode: TypeAlias = Literal["update", "locked", "frozen"]
@@ -87,6 +93,7 @@ class Surroundings:
     Attributes:
         environ: the environment that uv gets.
         fetcher: makes the door to the network.
+        registry: makes the door to registries.
         machine: reads what pip's and uv's settings say about where packages come from.
         apt: directory of apt's configuration, or None where there is none.
         now: the time, for the validity of release files.
@@ -102,6 +109,7 @@ class Surroundings:
     now: datetime
     created: str
     offline: bool
+    registry: Callable[[], RegistryClient]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +121,7 @@ class Prepared:
 
     plan: ImagePlan
     variant: Variant
-    debian: DebianLock
+    base: Foundation
     lock: str
 
 
@@ -140,7 +148,8 @@ def package_locations(
     """Return the function that tells where a package of the base can be had."""
 
     def locate(package: LockedPackage) -> tuple[str, ...]:
-        return package_urls(package, prepared.debian, mirrors_of(prepared.variant, around))
+        assert isinstance(prepared.base, DebianLock)  # noqa: S101 - it holds the package
+        return package_urls(package, prepared.base, mirrors_of(prepared.variant, around))
 
     return locate
 
@@ -167,6 +176,68 @@ def mirrors_of(variant: Variant, around: Surroundings) -> Mirrors:
     )
 
 
+def base_lock(
+    request: Request,
+    variant: Variant,
+    platform: Platform,
+    around: Surroundings,
+    *,
+    mode: LockMode,
+    upgrade: bool = False,
+) -> tuple[Foundation, bool]:
+    """Return what images of ``variant`` stand on, and whether ``wheelship.lock`` was written.
+
+    Raises:
+        WheelshipError: see :func:`debian_lock` and :func:`wheelship.build.bases.image_lock`.
+    """
+    if variant.base == "debian":
+        return debian_lock(request, variant, platform, around, mode=mode, upgrade=upgrade)
+    image, written = image_lock(
+        request,
+        variant,
+        platform,
+        around.store,
+        lambda: source_of(variant.base, request.project.root, around.registry, around.emit),
+        around.emit,
+        update=mode == "update",
+        upgrade=upgrade,
+    )
+    check_links(image, variant)
+    return image, written
+
+
+def base_targets(
+    request: Request,
+    variant: Variant,
+    around: Surroundings,
+    *,
+    mode: LockMode,
+    upgrade: bool = False,
+) -> tuple[Target, ...]:
+    """Return what wheels are chosen for where the base is an image; nothing where it is debian.
+
+    Raises:
+        WheelshipError: see :func:`base_lock`.
+    """
+    if variant.base == "debian":
+        return ()
+    found = (
+        base_lock(request, variant, platform, around, mode=mode, upgrade=upgrade)[0]
+        for platform in sorted(set(variant.platforms))
+    )
+    return tuple(target_of(one) for one in found if isinstance(one, BaseImage))
+
+
+def stored_base(prepared: Prepared, root: Path, around: Surroundings) -> StoredBase | None:
+    """Return where the layers of the base come from; None where the base is debian."""
+    base = prepared.base
+    if not isinstance(base, BaseImage):
+        return None
+    return StoredBase(
+        around.store, lambda: source_of(base.reference, root, around.registry, around.emit)
+    )
+
+
 def debian_lock(
     request: Request,
     variant: Variant,
@@ -183,7 +254,8 @@ def debian_lock(
         WheelshipError: see :func:`wheelship.debian.resolve.resolve`.
     """
     path = request.project.root / LOCK_NAME
-    entries = read_lock(path)
+    locked = read_lock(path)
+    entries = locked.debian
     release = release_with_python(variant.python)
     wanted = variant.system_packages
     found = find_debian(entries, release, platform.architecture, wanted)
@@ -217,7 +289,7 @@ def debian_lock(
         for one in entries
         if one != found and (one.release, one.architecture, one.requested) in needed
     ]
-    write_lock(path, [*kept, made])
+    write_lock(path, [*kept, made], locked.images)
     return made, True
 
 
@@ -241,10 +313,13 @@ def prepare(
     """
     check_supported(variant, platform, native)
     row = accelerator_row(variant.accelerator, variant.accelerator_version)
-    target = Target(python=variant.python, platform=platform)
-    wheels, wheels_written = _locked_wheels(request, variant, target, around, mode=mode)
+    # What an image's Python and C library are decides which wheels fit, so the base comes first.
+    base, base_written = base_lock(request, variant, platform, around, mode=mode)
+    targets = base_targets(request, variant, around, mode=mode)
+    fitting = (one for one in targets if one.platform == platform)
+    target = next(fitting, Target(python=variant.python, platform=platform))
+    wheels, wheels_written = _locked_wheels(request, variant, target, targets, around, mode=mode)
     check_selection(wheels, row, target)
-    debian, debian_written = debian_lock(request, variant, platform, around, mode=mode)
     note("lock")
     interpreter = Environment(python=variant.python).interpreter
     sources = snapshot(request.project, variant, partial(console_script, interpreter))
@@ -256,7 +331,7 @@ def prepare(
             variant=variant,
             platform=platform,
             wheels=wheels,
-            debian=debian,
+            base=base,
             snapshot=sources,
             environment=dict(row.environment),
             created=around.created,
@@ -266,7 +341,7 @@ def prepare(
         name
         for name, done in (
             (lock_path(request.project.root, variant.name).name, wheels_written),
-            (LOCK_NAME, debian_written),
+            (LOCK_NAME, base_written),
         )
         if done
     ]
@@ -275,17 +350,24 @@ def prepare(
     return Prepared(
         plan=plan,
         variant=variant,
-        debian=debian,
+        base=base,
         lock=f"wrote {' and '.join(written)}" if written else kept,
     )
 
 
 def _locked_wheels(
-    request: Request, variant: Variant, target: Target, around: Surroundings, *, mode: LockMode
+    request: Request,
+    variant: Variant,
+    target: Target,
+    targets: tuple[Target, ...],
+    around: Surroundings,
+    *,
+    mode: LockMode,
 ) -> tuple[tuple[LockedWheel, ...], bool]:
     """Return the wheels for ``target``, and whether the lock was written for it."""
     path = lock_path(request.project.root, variant.name)
-    current = None if mode == "frozen" else str(lock_inputs(request.project, variant).digest)
+    inputs = lock_inputs(request.project, variant, targets)
+    current = None if mode == "frozen" else str(inputs.digest)
     selection = _selection(path, target, around.store)
     if selection is not None and current in (None, selection.request):
         return selection.wheels, False
@@ -294,9 +376,9 @@ def _locked_wheels(
 
         lock = read_wheels(path)
         if mode == "locked":
-            lock.require_current(lock_inputs(request.project, variant))
+            lock.require_current(inputs)
         return lock.select(target), False
-    lock_wheels(request, variant, around)
+    lock_wheels(request, variant, around, targets=targets)
     selection = _selection(path, target, around.store)
     assert selection is not None  # noqa: S101 - the lock was just written for this target
     return selection.wheels, True
@@ -325,9 +407,16 @@ def _selection(path: Path, target: Target, store: Store) -> Selection | None:
 
 
 def lock_wheels(
-    request: Request, variant: Variant, around: Surroundings, upgrade: Upgrade | None = None
+    request: Request,
+    variant: Variant,
+    around: Surroundings,
+    upgrade: Upgrade | None = None,
+    *,
+    targets: tuple[Target, ...] = (),
 ) -> LockChange:
     """Resolve ``variant`` with uv, write its lock and return what changed.
+
+    ``targets`` are those of :func:`base_targets`.
 
     Raises:
         WheelshipError: see :func:`wheelship.lock.locking.lock_variant`.
@@ -347,7 +436,7 @@ def lock_wheels(
         emit=around.emit,
         offline=around.offline,
     )
-    return lock_variant(request.project, variant, context, upgrade or Upgrade())
+    return lock_variant(request.project, variant, context, upgrade or Upgrade(), targets=targets)
 
 
 def _needed(request: Request) -> set[tuple[str, str, tuple[str, ...]]]:
@@ -358,6 +447,7 @@ def _needed(request: Request) -> set[tuple[str, str, tuple[str, ...]]]:
             tuple(sorted(set(one.system_packages))),
         )
         for one in request.variants.values()
+        if one.base == "debian"
         for platform in one.platforms
     }
 

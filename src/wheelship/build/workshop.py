@@ -3,20 +3,25 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Lock
 
+from wheelship.archive.unpack import remove_tree
+from wheelship.base.model import BaseImage
 from wheelship.build.context import BuildContext
 from wheelship.bytecode.compiler import Compiler, Interpreter, Module
-from wheelship.debian.lock import DebianLock
+from wheelship.debian.lock import DebianLock, LockedPackage
 from wheelship.errors import InputError
 from wheelship.events import Finished, Started
 from wheelship.oci.config import canonical_json
 from wheelship.oci.digest import Digest
+from wheelship.plan.model import Foundation
 
 __all__ = ["ForeignInterpreter", "Workshop"]
+
+_NOT_LIBRARY = ("site-packages", "dist-packages", "test", "__pycache__")
 
 
 class ForeignInterpreter(InputError):
@@ -38,18 +43,16 @@ class Workshop:
         for compiler in self._compilers.values():
             compiler.close()
 
-    def compiler(self, lock: DebianLock, python: str) -> Compiler:
+    def compiler(self, lock: Foundation, python: str) -> Compiler:
         """Return the compiler that runs the interpreter of ``lock``.
 
         Raises:
             ForeignInterpreter: it is of another architecture.
         """
-        from wheelship.debian.interpreter import loader_command
-
         with self._lock:
             root = self._root(lock)
             if root not in self._compilers:
-                command, environment = loader_command(root, python)
+                command, environment = _command(root, lock, python)
                 interpreter = Interpreter(
                     command=tuple(command),
                     environment=tuple(sorted(environment.items())),
@@ -58,40 +61,106 @@ class Workshop:
                 self._compilers[root] = Compiler(interpreter, self._context.jobs)
             return self._compilers[root]
 
-    def standard_library(self, lock: DebianLock, python: str) -> Iterator[Module]:
-        """Yield the modules of the standard library as they lie in the base layer."""
+    def standard_library(self, lock: Foundation, python: str) -> Iterator[Module]:
+        """Yield the modules of the standard library as they lie in the base.
+
+        Of an image only those for which it brings no bytecode, and none of its site-packages.
+        """
         with self._lock:
             root = self._root(lock)
+        if isinstance(lock, BaseImage):
+            yield from _uncompiled(root, lock)
+            return
         library = root / "usr" / "lib" / f"python{python}"
         for path in sorted(library.rglob("*.py")):
             if path.is_file() and not path.is_symlink():
                 yield Module(path=path.relative_to(root).as_posix(), read=path.read_bytes)
 
-    def _root(self, lock: DebianLock) -> Path:
-        if lock.architecture != self._context.machine:
+    def _root(self, lock: Foundation) -> Path:
+        architecture = (
+            lock.platform.architecture if isinstance(lock, BaseImage) else lock.architecture
+        )
+        if architecture != self._context.machine:
             raise ForeignInterpreter(
-                f"an image for {lock.architecture} cannot get bytecode on {self._context.machine}",
+                f"an image for {architecture} cannot get bytecode on {self._context.machine}",
                 hint='set bytecode = "none", or build on a machine of that architecture',
             )
         store = self._context.store
-        packages = [package for package in lock.packages if package.group == "base"]
-        key = Digest.of(canonical_json([1, [package.sha256 for package in packages]]))
-        root = store.interpreter_root(key)
+        root = store.interpreter_root(_root_key(lock))
         if root.is_dir():
             return root
-        from wheelship.debian.interpreter import unpack_root
-
         emit, subject = self._context.emit, "interpreter"
         emit(Started("bytecode", subject))
-        debs = [(package, self._context.artifacts.path(package)) for package in packages]
         with store.work_directory() as work:
-            unpack_root(debs, lock.release, work / "root")
+            if isinstance(lock, BaseImage):
+                self._unpack_image(lock, work / "root")
+            else:
+                self._unpack_packages(lock, work / "root")
             try:
                 (work / "root").rename(root)
             except OSError:
                 # Another build was first; its tree has the same content.
                 if not root.is_dir():
                     raise
-                shutil.rmtree(work / "root")
+                remove_tree(work / "root")
         emit(Finished("bytecode", subject, "done"))
         return root
+
+    def _unpack_packages(self, lock: DebianLock, root: Path) -> None:
+        from wheelship.debian.interpreter import unpack_root
+
+        debs = [(one, self._context.artifacts.path(one)) for one in _packages(lock)]
+        unpack_root(debs, lock.release, root)
+
+    def _unpack_image(self, image: BaseImage, root: Path) -> None:
+        from wheelship.archive.unpack import unpack
+        from wheelship.archive.untar import LayerFile
+        from wheelship.engine.relocate import Relocated
+
+        base = self._context.base
+        assert base is not None  # noqa: S101 - a plan on an image comes with its layers
+        layers = [
+            LayerFile(path=base.path(one), media_type=one.media_type, diff_id=one.diff_id)
+            for one in image.layers
+        ]
+        root.mkdir()
+        # Read as root of the image would: everything in it may be needed, and nothing is written.
+        unpack(layers, root, reader=(0, 0))
+        Relocated(root, {}, ()).prepare()
+
+
+def _packages(lock: DebianLock) -> list[LockedPackage]:
+    return [package for package in lock.packages if package.group == "base"]
+
+
+def _root_key(lock: Foundation) -> Digest:
+    if isinstance(lock, BaseImage):
+        return Digest.of(canonical_json(["base image", 1, lock.files.hex]))
+    return Digest.of(canonical_json([1, [package.sha256 for package in _packages(lock)]]))
+
+
+def _command(root: Path, lock: Foundation, python: str) -> tuple[list[str], dict[str, str]]:
+    """Return how the interpreter is called in the unpacked base, and its whole environment."""
+    if isinstance(lock, DebianLock):
+        from wheelship.debian.interpreter import loader_command
+
+        return loader_command(root, python)
+    from wheelship.engine.relocate import Relocated
+
+    variables = dict(lock.env)
+    kept = {name: variables[name] for name in ("LD_LIBRARY_PATH",) if name in variables}
+    command = Relocated(root, kept, ()).loader(lock.python.loader)
+    prefix = lock.python.path.rpartition("/")[0].rpartition("/")[0]
+    environment = {"PYTHONHOME": f"{root}{prefix}", "LC_ALL": "C", "PATH": os.defpath}
+    return [*command, f"{root}{lock.python.path}"], environment
+
+
+def _uncompiled(root: Path, image: BaseImage) -> Iterator[Module]:
+    library = Path(f"{root}{image.python.library}")
+    tag = f"cpython-{image.python.minor.replace('.', '')}"
+    for path in sorted(library.rglob("*.py")):
+        parts = path.relative_to(library).parts
+        if parts[0] in _NOT_LIBRARY or not path.is_file() or path.is_symlink():
+            continue
+        if not (path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc").exists():
+            yield Module(path=path.relative_to(root).as_posix(), read=path.read_bytes)

@@ -203,7 +203,7 @@ def _one(
     from wheelship.build.context import BuildContext
     from wheelship.build.execute import build_image
     from wheelship.build.parcel import parcel_of
-    from wheelship.build.prepare import index_urls, package_locations
+    from wheelship.build.prepare import index_urls, package_locations, stored_base
     from wheelship.cli.services import jobs, make_fetcher, native_platform
     from wheelship.report.build import BuildReport
     from wheelship.sink.deliver import deliver
@@ -218,6 +218,7 @@ def _one(
         ),
         emit=around.emit,
     )
+    base = stored_base(prepared, request.project.root, around)
     try:
         context = BuildContext(
             store=around.store,
@@ -225,6 +226,7 @@ def _one(
             emit=around.emit,
             jobs=call.jobs or jobs(),
             machine=native_platform().architecture,
+            base=base,
         )
         built = build_image(prepared.plan, context)
     finally:
@@ -234,7 +236,7 @@ def _one(
     if ":" not in reference.rpartition("/")[2]:
         reference += f":{prepared.plan.variant}"
     default = LayoutOutput(request.project.root / "dist" / prepared.plan.name)
-    parcel = parcel_of(built, reference, around.store)
+    parcel = parcel_of(built, reference, around.store, base)
     delivered = deliver(parcel, call.outputs or (default,), around.emit)
     phases.end("output")
     return BuildReport(

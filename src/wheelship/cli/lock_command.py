@@ -26,7 +26,11 @@ __all__ = ["command"]
 @click.option(
     "--variant", "variants", multiple=True, metavar="NAME", help="Only this variant; repeatable."
 )
-@click.option("--upgrade", is_flag=True, help="Take the newest versions, of Debian packages too.")
+@click.option(
+    "--upgrade",
+    is_flag=True,
+    help="Take the newest versions, of Debian packages and of the base too.",
+)
 @click.option(
     "--upgrade-package",
     "packages",
@@ -78,13 +82,15 @@ def _lock(
     upgrade: bool,
     packages: tuple[str, ...],
 ) -> LockChange:
-    from wheelship.build.prepare import debian_lock, lock_wheels
+    from wheelship.build.prepare import base_targets, debian_lock, lock_wheels
     from wheelship.lock.resolve import Upgrade
     from wheelship.request.value import canonical_name
 
     names = frozenset(canonical_name(name) for name in packages)
-    change = lock_wheels(request, variant, around, Upgrade(everything=upgrade, packages=names))
-    for platform in variant.platforms:
+    wanted = Upgrade(everything=upgrade, packages=names)
+    targets = base_targets(request, variant, around, mode="update", upgrade=upgrade)
+    change = lock_wheels(request, variant, around, wanted, targets=targets)
+    for platform in () if targets else variant.platforms:
         debian_lock(request, variant, platform, around, mode="update", upgrade=upgrade)
     return change
 

@@ -67,6 +67,7 @@ def surroundings(settings: Settings, store: Store, emit: Emit, *, offline: bool)
         now=datetime.now(UTC),
         created=_created(settings),
         offline=offline,
+        registry=lambda: make_registry(settings, emit, offline=offline),
     )
 
 

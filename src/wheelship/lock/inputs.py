@@ -116,10 +116,8 @@ _LABELS = {
 }
 
 
-def lock_inputs(
-    project: Project, variant: Variant, targets: Iterable[Target] = ()
-) -> LockInputs:
-    """Return what the lock of ``variant`` depends on; ``targets`` matter where they are not Debian's.
+def lock_inputs(project: Project, variant: Variant, targets: Iterable[Target] = ()) -> LockInputs:
+    """Return what the lock of ``variant`` depends on; ``targets`` count if they are not Debian's.
 
     Raises:
         UnknownAcceleratorVersion: no data knows the accelerator's version.
