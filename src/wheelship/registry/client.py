@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from threading import Event, Lock
@@ -18,6 +18,7 @@ from wheelship.oci.platform import Platform
 from wheelship.oci.reference import Reference
 from wheelship.registry import pull
 from wheelship.registry.keychain import Keychain
+from wheelship.registry.push import Pushed, PushImage, push_images
 from wheelship.registry.session import Session
 
 __all__ = ["RegistryClient"]
@@ -89,6 +90,24 @@ class RegistryClient:
         """
         session = self.session(reference)
         pull.fetch_blob(session, reference, blob, destination, emit=emit, cancelled=cancelled)
+
+    def push(
+        self,
+        repository: Reference,
+        images: Sequence[PushImage],
+        *,
+        tags: Sequence[str],
+        index: bytes | None = None,
+        emit: Emit = discard,
+    ) -> Pushed:
+        """Push ``images``, the ``index`` that lists them if there is one, and move ``tags`` to it.
+
+        Raises:
+            DamagedStore: a file is not what its digest says; no tag was moved.
+            RegistryDenied, RegistryRefused, NetworkError: the registry does not take it.
+        """
+        session = self.session(repository)
+        return push_images(session, repository, images, tags=tags, index=index, emit=emit)
 
     def session(self, reference: Reference) -> Session:
         """Return the session for ``reference``'s repository.

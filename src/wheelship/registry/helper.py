@@ -11,11 +11,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import selectors
 import shutil
 import signal
 import subprocess
-import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,7 @@ __all__ = ["HelperFailed", "Helpers"]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _ANSWER_BYTES = 64 * 1024
+_POLL_SECONDS = 0.02
 _SHOWN_CHARACTERS = 200
 _TOKEN_USER = "<token>"  # noqa: S105 - the protocol's sign that the secret is an identity token
 
@@ -63,43 +66,63 @@ class Helpers:
         return _login(program, output, server)
 
     def _run(self, path: Path, server: str) -> tuple[int, bytes]:
-        # A file, not a pipe: a grandchild that keeps a pipe open would outlast the time limit.
-        with tempfile.TemporaryFile() as answer:
-            try:
-                process = subprocess.Popen(
-                    [path, "get"],
-                    stdin=subprocess.PIPE,
-                    stdout=answer,
-                    stderr=subprocess.DEVNULL,
-                    env=dict(self.environ),
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise HelperFailed(f"{path.name} cannot be started: {error.strerror}") from error
-            try:
-                process.communicate(server.encode(), timeout=self.limit_seconds)
-            except subprocess.TimeoutExpired as error:
-                raise HelperFailed(
-                    f"{path.name} did not answer within {self.limit_seconds:g} s"
-                ) from error
-            finally:
-                _end(process)
-            answer.seek(0)
-            return process.returncode, answer.read(_ANSWER_BYTES + 1)
+        try:
+            process = subprocess.Popen(
+                [path, "get"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=dict(self.environ),
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise HelperFailed(f"{path.name} cannot be started: {error.strerror}") from error
+        try:
+            output = _converse(process, server.encode(), time.monotonic() + self.limit_seconds)
+            if output is None:
+                raise HelperFailed(f"{path.name} did not answer within {self.limit_seconds:g} s")
+            if len(output) > _ANSWER_BYTES:
+                raise HelperFailed(f"{path.name} answered with more than {_ANSWER_BYTES} bytes")
+        finally:
+            _end(process)
+        return process.returncode, output
+
+
+def _converse(process: subprocess.Popen[bytes], question: bytes, until: float) -> bytes | None:
+    """Return what the helper says until it ends, or says too much; None when time is over.
+
+    A child that it leaves behind may keep the pipe open; nobody waits for that.
+    """
+    assert process.stdin is not None  # noqa: S101 - both are pipes
+    assert process.stdout is not None  # noqa: S101
+    with suppress(BrokenPipeError), process.stdin as stdin:
+        stdin.write(question)
+    output = b""
+    with process.stdout as stdout, selectors.DefaultSelector() as selector:
+        selector.register(stdout, selectors.EVENT_READ)
+        while time.monotonic() < until and len(output) <= _ANSWER_BYTES:
+            ended = process.poll() is not None
+            if selector.select(0 if ended else _POLL_SECONDS):
+                piece = os.read(stdout.fileno(), _ANSWER_BYTES)
+                output += piece
+                if piece:
+                    continue
+                selector.unregister(stdout)
+            if ended:
+                return output
+    return output if len(output) > _ANSWER_BYTES else None
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            process.kill()
-        process.wait()
+    """Make an end of the helper and of what it started."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _login(program: str, output: bytes, server: str) -> Login | None:
     try:
-        document = json.loads(output[: _ANSWER_BYTES + 1])
+        document = json.loads(output)
         user, secret = document["Username"], document["Secret"]
         about = document.get("ServerURL") or server
     except (ValueError, KeyError, TypeError, AttributeError):

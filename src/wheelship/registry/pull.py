@@ -32,7 +32,15 @@ from wheelship.store.errors import disk_errors
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
-__all__ = ["Manifest", "RemoteImage", "fetch_blob", "fetch_image", "fetch_manifest", "find_digest"]
+__all__ = [
+    "Manifest",
+    "RemoteImage",
+    "fetch_blob",
+    "fetch_image",
+    "fetch_manifest",
+    "find_digest",
+    "find_digest_once",
+]
 
 MANIFEST_BYTES = 4 * 1024 * 1024  # what registries and other clients accept (traps §1.2)
 _ACCEPT = f"{INDEX}, {MANIFEST}, {DOCKER_INDEX}, {DOCKER_MANIFEST}"
@@ -90,14 +98,17 @@ def find_digest(session: Session, reference: Reference) -> Digest:
         ImageNotFound: nothing.
         NetworkError: the registry did not answer usefully.
     """
+    return session.repeat(lambda: find_digest_once(session, reference))
+
+
+def find_digest_once(session: Session, reference: Reference) -> Digest:
+    """As :func:`find_digest`, for callers that repeat it themselves."""
     path = _manifest_path(reference)
-    answer = session.repeat(
-        lambda: session.ask("HEAD", path, pull_scope(reference), headers={"Accept": _ACCEPT})
-    )
+    answer = session.ask("HEAD", path, pull_scope(reference), headers={"Accept": _ACCEPT})
     try:
         found = Digest.parse(answer.headers.get("Docker-Content-Digest", ""))
     except InvalidDigest:  # optional in the protocol; its content tells
-        return fetch_manifest(session, reference).digest
+        return _manifest(session, reference).digest
     if reference.digest is not None and found != reference.digest:
         raise DigestMismatch(f"the registry names another digest, {found}", where=str(reference))
     return found

@@ -226,7 +226,7 @@ class Session:
             return self._denied(f"the registry answered {status}{said}", status)
         if status == HTTPStatus.NOT_FOUND:
             return ImageNotFound(
-                f"the registry has nothing there{said}",
+                f"the registry does not have it{said}",
                 where=display_url(url),
                 hint=f"check the name; if it is private: docker login {self.host}",
             )
