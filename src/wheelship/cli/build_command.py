@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wheelship.build.prepare import LockMode, Prepared, Surroundings
     from wheelship.report.build import BuildReport
     from wheelship.request.model import Request
+    from wheelship.sink.model import Tools
     from wheelship.sink.output import Output
     from wheelship.store.store import Store
 
@@ -49,6 +50,7 @@ class _Call:
     platforms: tuple[Platform, ...]
     every: bool
     outputs: tuple[Output, ...]
+    tools: Tools
     tag: str | None
     mode: LockMode
     offline: bool
@@ -77,9 +79,22 @@ class _Call:
     "outputs",
     multiple=True,
     metavar="SPEC",
-    help="oci:DIR[:TAG] or docker-archive:FILE; repeatable.  [default: oci:PATH/dist/NAME]",
+    help="oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, docker or podman; repeatable.  "
+    "[default: oci:PATH/dist/NAME]",
 )
 @click.option("--tag", metavar="REF", help="Name of the image, as registry/name:tag.")
+@click.option(
+    "--docker",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Client for --output docker.  [env: WHEELSHIP_DOCKER; default: docker on PATH]",
+)
+@click.option(
+    "--podman",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Client for --output podman.  [env: WHEELSHIP_PODMAN; default: podman on PATH]",
+)
 @click.option("--locked", is_flag=True, help="Fail when a lock is missing or out of date.")
 @click.option("--frozen", is_flag=True, help="Use the locks without comparing them.")
 @click.option("--offline", is_flag=True, help="Never use the network.")
@@ -95,6 +110,8 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     every: bool,  # noqa: FBT001 - click passes flags so
     outputs: tuple[str, ...],
     tag: str | None,
+    docker: str | None,
+    podman: str | None,
     locked: bool,  # noqa: FBT001
     frozen: bool,  # noqa: FBT001
     offline: bool,  # noqa: FBT001
@@ -111,20 +128,25 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     """
     if locked and frozen:
         raise click.UsageError("--locked and --frozen exclude each other")
+    from wheelship.cli.services import tools
+    from wheelship.sink.deliver import refuse_missing_tools
     from wheelship.sink.output import parse_output
 
+    # Read here: nobody wants to hear of a typing error when all is built.
+    wanted = [parse_output(text, Path.cwd()) for text in outputs]
     call = _Call(
         variants=variants,
         platforms=tuple(Platform.parse(one) for one in platforms),
         every=every,
-        # Read here: nobody wants to hear of a typing error when all is built.
-        outputs=tuple(parse_output(text, Path.cwd()) for text in outputs),
+        outputs=tuple(wanted),
+        tools=tools(settings, wanted, docker=docker, podman=podman),
         tag=tag,
         mode="locked" if locked else "frozen" if frozen else "update",
         offline=offline,
         dry_run=dry_run,
         jobs=jobs,
     )
+    refuse_missing_tools(call.outputs, call.tools)
     with ProgressView(settings) as view:
         reports = _build(path.resolve(), call, settings, view)
     if dry_run:
@@ -237,7 +259,7 @@ def _one(
         reference += f":{prepared.plan.variant}"
     default = LayoutOutput(request.project.root / "dist" / prepared.plan.name)
     parcel = parcel_of(built, reference, around.store, base)
-    delivered = deliver(parcel, call.outputs or (default,), around.emit)
+    delivered = deliver(parcel, call.outputs or (default,), call.tools, around.emit)
     phases.end("output")
     return BuildReport(
         built=built,

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from wheelship.fetch.fetcher import Fetcher
     from wheelship.lock.machine import MachineSources
     from wheelship.registry.client import RegistryClient
+    from wheelship.sink.model import Tools
+    from wheelship.sink.output import Output
     from wheelship.store.store import Store
 
 __all__ = [
@@ -30,6 +34,7 @@ __all__ = [
     "make_registry",
     "native_platform",
     "surroundings",
+    "tools",
 ]
 
 _APT = Path("/etc/apt")
@@ -51,6 +56,30 @@ def native_platform() -> Platform:
 def jobs() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def tools(
+    settings: Settings, outputs: Sequence[Output], *, docker: str | None, podman: str | None
+) -> Tools:
+    """Return what ``outputs`` need of this machine.
+
+    An engine's client is what was named, else the environment's, else the one on PATH.
+    """
+    from wheelship.sink.model import Tools
+    from wheelship.sink.output import EngineOutput
+
+    if not any(isinstance(one, EngineOutput) for one in outputs):
+        return Tools()
+    from wheelship.engine.client import Client
+
+    environ = settings.environ
+    on_path = environ.get("PATH")
+    docker = docker or environ.get("WHEELSHIP_DOCKER") or shutil.which("docker", path=on_path)
+    podman = podman or environ.get("WHEELSHIP_PODMAN") or shutil.which("podman", path=on_path)
+    return Tools(
+        docker=Client(Path(docker), environ) if docker else None,
+        podman=Client(Path(podman), environ, "podman") if podman else None,
+    )
 
 
 def surroundings(settings: Settings, store: Store, emit: Emit, *, offline: bool) -> Surroundings:

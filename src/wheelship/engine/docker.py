@@ -3,24 +3,20 @@
 
 from __future__ import annotations
 
-import io
 import secrets
 import socket
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Self, cast
+from typing import ClassVar, Self, cast
 
-from wheelship.engine.errors import DockerFailed, DockerMissing, StartFailed
+from wheelship.engine.client import FROM_DAEMON, Client
+from wheelship.engine.errors import DockerFailed, StartFailed
+from wheelship.engine.load import load_archive
 from wheelship.engine.model import Claim, Clock, EngineName, Executed, Health, ImageFiles, Options
 from wheelship.engine.port import refuse_taken_port
 from wheelship.events import Advanced, Emit, Finished, Started, Warned
-
-if TYPE_CHECKING:  # collections.abc.Buffer is Python 3.12's
-    from _typeshed import ReadableBuffer as Buffer
 
 __all__ = ["Client", "Docker", "DockerService"]
 
@@ -28,76 +24,9 @@ _ASK_SECONDS = 30
 _START_SECONDS = 120
 _CONNECT_SECONDS = 1
 _KILLED = 137
-_FROM_DAEMON = "Error response from daemon: "
 _NOT_EXECUTABLE = (126, 127)
-_LOCAL = ("unix://", "npipe://", "fd://")
 _OFFLINE_BRIDGE = "Docker's bridge network reaches whatever this machine reaches"
 _OFFLINE_HOST = "the container shares this machine's network"
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """The command-line client at ``path``, called with ``environment`` only."""
-
-    path: Path
-    environment: Mapping[str, str]
-
-    def call(self, *arguments: str, seconds: float = _ASK_SECONDS) -> str:
-        """Return what ``docker arguments…`` prints, without the last line end.
-
-        Raises:
-            DockerFailed: it failed, or took longer than ``seconds``.
-        """
-        try:
-            done = self.run(*arguments, seconds=seconds)
-        except subprocess.TimeoutExpired as error:
-            raise DockerFailed(
-                f"`docker {arguments[0]}` has not answered for {seconds:.0f} s",
-                hint="see whether the daemon is well: docker info",
-            ) from error
-        if done.returncode != 0:
-            raise DockerFailed(f"`docker {arguments[0]}` failed: {_reason(done)}")
-        return done.stdout.decode(errors="replace").rstrip("\n")
-
-    def run(self, *arguments: str, seconds: float) -> subprocess.CompletedProcess[bytes]:
-        """Call the client and wait; its status is the caller's business.
-
-        Raises:
-            DockerMissing: the client cannot be executed.
-            TimeoutExpired: it took longer than ``seconds`` and was killed.
-        """
-        try:
-            return subprocess.run(
-                [self.path, *arguments],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                check=False,
-                env=self.environment,
-                timeout=seconds,
-            )
-        except OSError as error:
-            raise DockerMissing(
-                f"cannot execute the Docker client: {error.strerror}", where=str(self.path)
-            ) from error
-
-    def refuse_unusable(self) -> None:
-        """Refuse a daemon that does not answer, or whose ports are on another machine.
-
-        Raises:
-            DockerMissing: it is either.
-        """
-        host = self.call("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
-        if not host.startswith(_LOCAL):
-            raise DockerMissing(
-                f"the Docker daemon at {host} is not on this machine, so its ports are not",
-                hint="use --engine embedded",
-            )
-        try:
-            self.call("version", "--format", "{{.Server.Version}}")
-        except DockerFailed as error:
-            raise DockerMissing(
-                error.message, where=host, hint="start it, or use --engine embedded"
-            ) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,33 +79,19 @@ class Docker:
         return None
 
     def _load(self, image: ImageFiles, emit: Emit) -> str:
-        total = sum(layer.path.stat().st_size for layer in image.layers)
-        emit(Started("load", image.reference, total))
-        with (
-            tempfile.TemporaryFile() as said,
-            subprocess.Popen(
-                [self.client.path, "load"],
-                stdin=subprocess.PIPE,
-                stdout=said,
-                stderr=said,
-                env=self.client.environment,
-            ) as load,
-        ):
-            pipe = cast("BinaryIO", load.stdin)
-            counted = _Counted(pipe, image.reference, emit)
-            with suppress(BrokenPipeError):  # what docker has to say about it says more
-                image.write_docker_archive(cast("BinaryIO", counted))
-            with suppress(BrokenPipeError):
-                pipe.close()
-            status = load.wait()
-            said.seek(0)
-            lines = said.read().decode(errors="replace").strip().splitlines() or [""]
-        # "Loaded image: name:tag", or "Loaded image ID: sha256:…" when the archive names none
-        label, _, known = lines[-1].partition(": ")
-        if status != 0 or not label.startswith("Loaded image"):
-            emit(Finished("load", image.reference, "failed", lines[-1]))
-            raise DockerFailed(f"`docker load` failed: {lines[-1]}", where=image.reference)
-        emit(Finished("load", image.reference, "done", "into Docker"))
+        subject = image.reference
+        emit(Started("load", subject, sum(layer.path.stat().st_size for layer in image.layers)))
+        try:
+            known = load_archive(
+                self.client,
+                image.write_docker_archive,
+                lambda count: emit(Advanced("load", subject, count)),
+            )
+        except DockerFailed as error:
+            emit(Finished("load", subject, "failed", error.message))
+            error.where = subject
+            raise
+        emit(Finished("load", subject, "done", "into Docker"))
         return self._loaded(image) or known
 
     def _network(self, options: Options, emit: Emit) -> tuple[list[str], str]:
@@ -272,7 +187,7 @@ class DockerService:
             return Executed(None, error.stdout or b"", error.stderr or b"")
         said = done.stdout + done.stderr
         if (done.returncode in _NOT_EXECUTABLE and b"OCI runtime exec failed" in said) or (
-            said.startswith(_FROM_DAEMON.encode())
+            said.startswith(FROM_DAEMON.encode())
         ):
             reason = said.decode(errors="replace").strip().rpartition(": ")[2]
             raise StartFailed(f"cannot execute {argv[0]}: {reason}")
@@ -297,27 +212,3 @@ class DockerService:
 
     def _inspect(self, template: str) -> str:
         return self._client.call("inspect", "--format", template, self._container)
-
-
-def _reason(done: subprocess.CompletedProcess[bytes]) -> str:
-    """Return the line that says why; the client likes to add one that does not."""
-    lines = done.stderr.decode(errors="replace").strip().splitlines()
-    said = [line for line in lines if _FROM_DAEMON in line] or lines[-1:]
-    return said[0].partition(_FROM_DAEMON)[2] or said[0] if said else f"status {done.returncode}"
-
-
-class _Counted(io.RawIOBase):
-    """A pipe that reports what is written to it."""
-
-    def __init__(self, pipe: BinaryIO, subject: str, emit: Emit) -> None:
-        super().__init__()
-        self._pipe, self._subject, self._emit = pipe, subject, emit
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Buffer) -> int:
-        size = memoryview(data).nbytes
-        self._pipe.write(data)
-        self._emit(Advanced("load", self._subject, size))
-        return size

@@ -8,14 +8,19 @@ from wheelship.errors import InputError, MachineError
 __all__ = [
     "DockerFailed",
     "DockerMissing",
+    "EngineForbidden",
+    "EngineFull",
     "EngineLost",
     "ForeignPlatform",
     "ImageNotRunnable",
     "NamespacesForbidden",
     "NoEngine",
+    "PodmanFailed",
+    "PodmanMissing",
     "PortTaken",
     "StartFailed",
     "WorkspaceNotExecutable",
+    "WrongImage",
 ]
 
 
@@ -29,6 +34,36 @@ class DockerFailed(MachineError):
     """The Docker client reported a failure."""
 
     code = "docker-failed"
+
+
+class PodmanMissing(MachineError):
+    """There is no podman, or it does not answer."""
+
+    code = "podman-missing"
+
+
+class PodmanFailed(MachineError):
+    """Podman reported a failure."""
+
+    code = "podman-failed"
+
+
+class EngineForbidden(MachineError):
+    """This user may not talk to the engine."""
+
+    code = "engine-forbidden"
+
+
+class EngineFull(MachineError):
+    """The disk that the engine keeps its images on is full."""
+
+    code = "engine-full"
+
+
+class WrongImage(MachineError):
+    """After it took an image, the engine holds another one under that name."""
+
+    code = "wrong-image"
 
 
 class NoEngine(MachineError):

@@ -91,6 +91,7 @@ def _delivery(one: Delivered) -> dict[str, Any]:
         "method": one.method,
         "reference": one.reference,
         "moved_bytes": one.moved_bytes,
+        "detail": one.detail,
     }
 
 
@@ -153,9 +154,20 @@ def _block(report: BuildReport) -> str:
             f"{format_bytes(row['unpacked_bytes']):>10} unpacked  {row['layers']:>3} layers"
         )
     lines.append(f"  lock: {report.lock}")
-    lines += [f"  wrote {one.output}" for one in report.delivered]
+    lines += map(_delivery_text, report.delivered)
     lines.append("  budget: " + _verdict(built))
     return "\n".join(lines)
+
+
+def _delivery_text(one: Delivered) -> str:
+    if one.method == "written":
+        return f"  wrote {one.output}"
+    if one.method == "present":
+        return f"  in {one.output} already, as {one.reference}"
+    how = f"{one.method} {format_bytes(one.moved_bytes)}"
+    return f"  in {one.output} as {one.reference}, {how}" + (
+        f": {one.detail}" if one.detail else ""
+    )
 
 
 def _verdict(built: BuiltImage) -> str:

@@ -8,13 +8,15 @@ from typing import assert_never
 
 from wheelship.errors import WheelshipError
 from wheelship.events import Emit, Finished, Started
-from wheelship.sink.model import Delivered, Parcel, Sink
-from wheelship.sink.output import ArchiveOutput, LayoutOutput, Output
+from wheelship.sink.model import Delivered, Parcel, Sink, Tools
+from wheelship.sink.output import ArchiveOutput, EngineOutput, LayoutOutput, Output
 
-__all__ = ["deliver", "sink_of"]
+__all__ = ["deliver", "refuse_missing_tools", "sink_of"]
 
 
-def deliver(parcel: Parcel, outputs: Sequence[Output], emit: Emit) -> tuple[Delivered, ...]:
+def deliver(
+    parcel: Parcel, outputs: Sequence[Output], tools: Tools, emit: Emit
+) -> tuple[Delivered, ...]:
     """Put the image into each of ``outputs``; one that fails keeps no other from being filled.
 
     Raises:
@@ -26,7 +28,7 @@ def deliver(parcel: Parcel, outputs: Sequence[Output], emit: Emit) -> tuple[Deli
         subject = str(output)
         emit(Started("image", subject))
         try:
-            done = sink_of(output).deliver(parcel, emit)
+            done = sink_of(output, tools).deliver(parcel, emit)
         except WheelshipError as error:
             emit(Finished("image", subject, "failed", error.message))
             failures.append(_named(error, subject))
@@ -38,7 +40,21 @@ def deliver(parcel: Parcel, outputs: Sequence[Output], emit: Emit) -> tuple[Deli
     return tuple(delivered)
 
 
-def sink_of(output: Output) -> Sink:
+def refuse_missing_tools(outputs: Sequence[Output], tools: Tools) -> None:
+    """Refuse outputs that this machine has no program for, before anything is built.
+
+    Raises:
+        DockerMissing, PodmanMissing: there is no client for the engine.
+    """
+    engines = [output.engine for output in outputs if isinstance(output, EngineOutput)]
+    if engines:
+        from wheelship.engine.trouble import refuse_missing
+
+        for engine in engines:
+            refuse_missing(tools.of(engine), engine)
+
+
+def sink_of(output: Output, tools: Tools) -> Sink:
     """Return the sink of one output."""
     match output:
         case LayoutOutput():
@@ -49,6 +65,10 @@ def sink_of(output: Output) -> Sink:
             from wheelship.sink.archive import ArchiveSink
 
             return ArchiveSink(output)
+        case EngineOutput():
+            from wheelship.sink.engine import EngineSink
+
+            return EngineSink(output, tools.of(output.engine))
         case _:
             assert_never(output)
 

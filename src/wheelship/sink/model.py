@@ -6,16 +6,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from wheelship.events import Emit
 from wheelship.oci.digest import Digest
 from wheelship.oci.image import Documents
 
-__all__ = ["Delivered", "Method", "Parcel", "Sink"]
+if TYPE_CHECKING:
+    from wheelship.engine.client import Client, Program
 
-Method: TypeAlias = Literal["written"]
-"""How the image got there."""
+__all__ = ["Delivered", "Method", "Parcel", "Sink", "Tools"]
+
+Method: TypeAlias = Literal["written", "pulled", "loaded", "present"]
+"""How the image got there: an engine pulls what it lacks, is sent all of it, or had it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +49,26 @@ class Delivered:
         reference: how the image is called there.
         moved_bytes: bytes that were copied or sent; a hard link moves none, nor does what was
             there before.
+        detail: what else there is to say, such as why an engine did not pull; may be None.
     """
 
     output: str
     method: Method
     reference: str
     moved_bytes: int
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What of this machine the sinks may use; None = there is none."""
+
+    docker: Client | None = None
+    podman: Client | None = None
+
+    def of(self, program: Program) -> Client | None:
+        """Return the client of one engine."""
+        return self.docker if program == "docker" else self.podman
 
 
 class Sink(Protocol):

@@ -6,14 +6,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from wheelship.errors import InputError
+
+if TYPE_CHECKING:
+    from wheelship.engine.client import Program
 
 __all__ = [
     "FORMS",
     "ArchiveKind",
     "ArchiveOutput",
+    "EngineOutput",
     "InvalidOutput",
     "LayoutOutput",
     "Output",
@@ -21,9 +25,9 @@ __all__ = [
     "refuse_collisions",
 ]
 
-ArchiveKind: TypeAlias = Literal["docker-archive"]
+ArchiveKind: TypeAlias = Literal["oci-archive", "docker-archive"]
 
-FORMS = ("oci:DIR[:TAG]", "docker-archive:FILE")
+FORMS = ("oci:DIR[:TAG]", "oci-archive:FILE", "docker-archive:FILE", "docker", "podman")
 """All forms, as the help and the errors show them."""
 
 
@@ -55,7 +59,17 @@ class ArchiveOutput:
         return f"{self.kind}:{self.path}"
 
 
-Output: TypeAlias = LayoutOutput | ArchiveOutput
+@dataclass(frozen=True, slots=True)
+class EngineOutput:
+    """An engine's own store; the image's reference names it there."""
+
+    engine: Program
+
+    def __str__(self) -> str:
+        return self.engine
+
+
+Output: TypeAlias = LayoutOutput | ArchiveOutput | EngineOutput
 
 
 def parse_output(text: str, directory: Path) -> Output:
@@ -64,13 +78,20 @@ def parse_output(text: str, directory: Path) -> Output:
     Raises:
         InvalidOutput: it is none of :data:`FORMS`.
     """
-    kind, _, rest = text.partition(":")
+    kind, colon, rest = text.partition(":")
     match kind:
         case "oci" if rest:
             path, _, tag = rest.rpartition(":") if ":" in rest else (rest, "", "")
             return LayoutOutput(directory / path, tag or None)
-        case "docker-archive" if rest:
+        case "oci-archive" | "docker-archive" if rest:
             return ArchiveOutput(kind, directory / rest)
+        case "docker" | "podman" if not colon:
+            return EngineOutput(kind)
+        case "docker" | "podman":
+            raise InvalidOutput(
+                f"cannot write {text!r}: the image is named by its tag",
+                hint=f"--output {kind} --tag {rest or 'NAME:TAG'}",
+            )
         case _:
             raise InvalidOutput(f"cannot write {text!r}", hint="use one of: " + ", ".join(FORMS))
 
@@ -82,7 +103,10 @@ def refuse_collisions(outputs: Sequence[Output], images: int) -> None:
         InvalidOutput: a file, or an explicit tag, for more than one image.
     """
     for output in outputs:
-        if images > 1 and (isinstance(output, ArchiveOutput) or output.tag):
+        single = isinstance(output, ArchiveOutput) or (
+            isinstance(output, LayoutOutput) and output.tag
+        )
+        if images > 1 and single:
             raise InvalidOutput(
                 f"has room for one image, and {images} are built",
                 where=str(output),

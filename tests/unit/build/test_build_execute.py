@@ -20,6 +20,7 @@ from wheelship.plan.model import LayerPlan
 from wheelship.report.build import budget_excess
 from wheelship.request.model import Budget
 from wheelship.sink.deliver import deliver
+from wheelship.sink.model import Tools
 from wheelship.sink.output import LayoutOutput
 from wheelship.store.layout import read_layout
 from wheelship.testing.wheel import make_wheel
@@ -35,7 +36,7 @@ def test_a_built_image_is_valid_and_holds_what_was_planned(
     plan = yard.plan(*(layer(wheel) for wheel in two_wheels), directories(["/data"]))
     built = build_image(plan, yard.context)
     parcel = parcel_of(built, "demo:cpu", yard.store)
-    deliver(parcel, [LayoutOutput(tmp_path / "dist")], yard.events.append)
+    deliver(parcel, [LayoutOutput(tmp_path / "dist")], Tools(), yard.events.append)
     # The hard links changed the blobs' change times; that must not look like damage.
     assert all(
         yard.store.find_record(one.key) == yard.store.find_layer(one.key) for one in plan.layers
