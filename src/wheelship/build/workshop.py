@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Lock
 
@@ -124,9 +124,23 @@ class Workshop:
             for one in image.layers
         ]
         root.mkdir()
-        # Read as root of the image would: everything in it may be needed, and nothing is written.
-        unpack(layers, root, reader=(0, 0))
+        # As root of the image would read it. What compiling does not need stays packed.
+        unpack(layers, root, reader=(0, 0), wanted=_interpreter_files(image))
         Relocated(root, {}, ()).prepare()
+
+
+def _interpreter_files(image: BaseImage) -> Callable[[str], bool]:
+    """Return whether a path is of the interpreter: programs, standard library, shared libraries."""
+    programs = f"{image.python.path.strip('/').rpartition('/')[0]}/python"
+    library = f"{image.python.library.strip('/')}/"
+
+    def wanted(path: str) -> bool:
+        if path.startswith(library):
+            return path[len(library) :].partition("/")[0] not in _NOT_LIBRARY[:3]
+        in_place = path.startswith((programs, "etc/ld.so.conf"))
+        return in_place or ".so" in path.rpartition("/")[2]
+
+    return wanted
 
 
 def _packages(lock: DebianLock) -> list[LockedPackage]:
