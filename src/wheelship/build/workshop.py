@@ -165,7 +165,13 @@ def _command(root: Path, lock: Foundation, python: str) -> tuple[list[str], dict
     kept = {name: variables[name] for name in ("LD_LIBRARY_PATH",) if name in variables}
     command = Relocated(root, kept, ()).loader(lock.python.loader)
     prefix = lock.python.path.rpartition("/")[0].rpartition("/")[0]
-    environment = {"PYTHONHOME": f"{root}{prefix}", "LC_ALL": "C", "PATH": os.defpath}
+    environment = {
+        "PYTHONHOME": f"{root}{prefix}",
+        "LC_ALL": "C",
+        "PATH": os.defpath,
+        # What it left in its own tree would be taken for the base's.
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     return [*command, f"{root}{lock.python.path}"], environment
 
 
