@@ -15,7 +15,7 @@ import json
 import posixpath
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,12 @@ _PIECE_BYTES = 1024 * 1024
 _END_BYTES = 2 * tarfile.BLOCKSIZE
 
 
-def problems_of_layout(directory: Path) -> list[str]:
-    """Return everything wrong with the layout, one sentence each; empty when it is right."""
+def problems_of_layout(directory: Path, foreign: Collection[str] = ()) -> list[str]:
+    """Return everything wrong with the layout, one sentence each; empty when it is right.
+
+    ``foreign`` are digests of layers that somebody else made: their bytes must be what they are
+    said to be, and what is in them is not judged.
+    """
     try:
         layout = json.loads((directory / "oci-layout").read_bytes())
         index = json.loads((directory / "index.json").read_bytes())
@@ -39,13 +43,13 @@ def problems_of_layout(directory: Path) -> list[str]:
         if index.get("schemaVersion") != 2 or index.get("mediaType") != INDEX:  # noqa: PLR2004
             problems.append("index.json is no image index")
         for entry in index["manifests"]:
-            problems += _manifest(directory, entry)
+            problems += _manifest(directory, entry, foreign)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         problems.append(f"a document is malformed: {error!r}")
     return problems
 
 
-def _manifest(directory: Path, entry: dict[str, Any]) -> Iterator[str]:
+def _manifest(directory: Path, entry: dict[str, Any], foreign: Collection[str]) -> Iterator[str]:
     data = _blob(directory, entry)
     if data is None:
         yield f"manifest {entry['digest']} is missing or not what its descriptor says"
@@ -70,10 +74,11 @@ def _manifest(directory: Path, entry: dict[str, Any]) -> Iterator[str]:
     if config.get("history") and len(rows) != len(diff_ids):
         yield f"{len(diff_ids)} layers, {len(rows)} history rows"
     for layer, diff_id in zip(document["layers"], diff_ids, strict=True):
-        yield from _layer(directory, layer, diff_id)
+        ours = layer["digest"] not in foreign
+        yield from _layer(directory, layer, diff_id, ours=ours)
 
 
-def _layer(directory: Path, layer: dict[str, Any], diff_id: str) -> Iterator[str]:
+def _layer(directory: Path, layer: dict[str, Any], diff_id: str, *, ours: bool) -> Iterator[str]:
     name = layer["digest"]
     path = _path(directory, name)
     if layer["mediaType"] not in (LAYER_GZIP, LAYER_TAR):
@@ -87,18 +92,21 @@ def _layer(directory: Path, layer: dict[str, Any], diff_id: str) -> Iterator[str
         hashing = _Hashing(stream.read)
         try:
             with tarfile.open(fileobj=hashing, mode="r|") as archive:
-                yield from _entries(name, archive)
+                found = list(_entries(name, archive))
                 end = _end(archive)
             hashing.drain()
         except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
             yield f"layer {name} cannot be read: {error}"
             return
+    if f"sha256:{hashing.hash.hexdigest()}" != diff_id:
+        yield f"layer {name} unpacks to another diff_id than {diff_id}"
+    if not ours:
+        return
+    yield from found
     if hashing.last_data > end:
         yield f"layer {name} has data where its archive ends"
     if hashing.size_bytes < end + _END_BYTES:
         yield f"layer {name} lacks the end of its archive"
-    if f"sha256:{hashing.hash.hexdigest()}" != diff_id:
-        yield f"layer {name} unpacks to another diff_id than {diff_id}"
 
 
 def _entries(layer: str, archive: tarfile.TarFile) -> Iterator[str]:
