@@ -300,9 +300,7 @@ def test_our_files_over_the_bases_are_refused(yard: Any, layer: MakeLayer) -> No
     build_image(with_files(same, [f"{site}/one", "d", ""], ["etc/hosts", "f", "00"]), yard.context)
 
 
-def test_the_identity_of_the_base_may_be_replaced(
-    yard: Any, directories: Callable[..., LayerPlan]
-) -> None:
+def test_the_identity_of_the_base_may_be_replaced(yard: Any) -> None:
     made = MadeBase()
     base = locked(yard, made)
     plan = plan_on(base, user=(1000, 50))
