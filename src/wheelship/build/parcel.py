@@ -7,7 +7,6 @@ from pathlib import Path
 
 from wheelship.build.context import BaseLayers, BuiltImage
 from wheelship.oci.digest import Digest
-from wheelship.oci.reference import Reference
 from wheelship.plan.model import ForeignRecipe
 from wheelship.sink.model import Parcel
 from wheelship.store.store import Store
@@ -23,7 +22,7 @@ def parcel_of(
     Layers of the base are fetched from ``base`` when a sink asks for them, and not before.
     """
     foreign = {
-        one.recipe.layer.digest: (one.recipe.base, one.recipe.layer)
+        one.recipe.layer.digest: one.recipe.layer
         for one in built.plan.layers
         if isinstance(one.recipe, ForeignRecipe)
     }
@@ -31,11 +30,7 @@ def parcel_of(
     def blob(digest: Digest) -> Path:
         if base is None or digest not in foreign:
             return store.blob(digest)
-        return base.path(foreign[digest][1])
-
-    def origins(digest: Digest) -> tuple[Reference, ...]:
-        found = foreign.get(digest)
-        return () if found is None or not found[0].name else (Reference.parse(found[0].name),)
+        return base.path(foreign[digest])
 
     def linked(digests: frozenset[Digest]) -> None:
         for layer in built.plan.layers:
@@ -43,4 +38,4 @@ def parcel_of(
             if record is not None and record.digest in digests:
                 store.refresh(layer.key, record)
 
-    return Parcel(image=built.image, reference=reference, blob=blob, linked=linked, origins=origins)
+    return Parcel(image=built.image, reference=reference, blob=blob, linked=linked)

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 from wheelship.events import Emit
 from wheelship.oci.digest import Digest
 from wheelship.oci.image import Documents
-from wheelship.oci.reference import Reference
 
 if TYPE_CHECKING:
     from wheelship.engine.client import Client, Program
@@ -32,14 +31,12 @@ class Parcel:
         blob: returns the file of a layer. It may have to fetch the layer first, so it is asked
             only for what must move, and may raise any WheelshipError. Called from any thread.
         linked: told which of those files got a hard link, which alters their change time.
-        origins: says in which repositories a layer is already: a registry can mount it from there.
     """
 
     image: Documents
     reference: str
     blob: Callable[[Digest], Path]
     linked: Callable[[frozenset[Digest]], None]
-    origins: Callable[[Digest], tuple[Reference, ...]] = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
