@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ __all__ = ["fetch_layer", "lock_image"]
 
 _UNPACKED_BYTES = 64 * 1024**3
 _CREATED_BY_CHARACTERS = 4096
+_FETCHERS = 4
 
 MEDIA_TYPES = {
     LAYER_GZIP: LAYER_GZIP,
@@ -46,10 +48,13 @@ def lock_image(
     source: ImageSource,
     store: Store,
     emit: Emit,
+    *,
+    known: BaseImage | None = None,
 ) -> BaseImage:
     """Find the image that ``reference`` names now, read its layers and return what they hold.
 
-    Layers that are fetched for this stay in the store.
+    Layers that are fetched for this stay in the store. None is read again when the image is still
+    ``known``, the one that was locked before.
 
     Raises:
         InvalidBase, UnusableLayer: the image cannot be a base.
@@ -62,6 +67,9 @@ def lock_image(
     emit(Started("resolve", subject))
     try:
         found = source.image(platform)
+        if known is not None and known.digest == found.digest and store.marked(files_key(known))[0]:
+            emit(Finished("resolve", subject, "reused"))
+            return known
         config = _Config(found, reference)
         if config.architecture != platform.architecture:
             raise ForeignArchitecture(
@@ -143,30 +151,50 @@ def _read_layers(
 ) -> tuple[BaseLayer, ...]:
     layers: list[BaseLayer] = []
     left = _UNPACKED_BYTES
-    kinds = [_media_type(one, found, config.reference) for one in found.layers]
-    for descriptor, media_type, diff_id, row in zip(
-        found.layers, kinds, config.diff_ids, config.history, strict=True
-    ):
-        layer = BaseLayer(
+    wanted = _layers(found, config)
+    with ThreadPoolExecutor(_FETCHERS, thread_name_prefix="base") as pool:
+        # Equal layers are one file: the empty layer of old images occurs many times.
+        unique = {one.digest: one for one in wanted}
+        fetched = {
+            digest: pool.submit(_fetch, one, lambda: source, store)
+            for digest, one in unique.items()
+        }
+        try:
+            for layer in wanted:
+                path = fetched[layer.digest].result()
+                if not path.exists():
+                    path = store.blob(layer.digest)
+                size = tree.add_layer(
+                    LayerFile(path=path, media_type=layer.media_type, diff_id=layer.diff_id),
+                    limit_bytes=left,
+                    advance=lambda count: emit(Advanced("resolve", subject, count)),
+                )
+                left -= size
+                read = replace(layer, unpacked_bytes=size)
+                _keep(read, path, store)
+                layers.append(read)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return tuple(layers)
+
+
+def _layers(found: FoundImage, config: _Config) -> list[BaseLayer]:
+    """Return the layers, their unpacked size not known yet."""
+    return [
+        BaseLayer(
             digest=descriptor.digest,
             diff_id=diff_id,
-            media_type=media_type,
+            media_type=_media_type(descriptor, found, config.reference),
             size_bytes=descriptor.size_bytes,
             unpacked_bytes=0,
             created=row[0],
             created_by=row[1],
         )
-        path = _fetch(layer, lambda: source, store)
-        size = tree.add_layer(
-            LayerFile(path=path, media_type=media_type, diff_id=diff_id),
-            limit_bytes=left,
-            advance=lambda count: emit(Advanced("resolve", subject, count)),
+        for descriptor, diff_id, row in zip(
+            found.layers, config.diff_ids, config.history, strict=True
         )
-        left -= size
-        layer = replace(layer, unpacked_bytes=size)
-        _keep(layer, path, store)
-        layers.append(layer)
-    return tuple(layers)
+    ]
 
 
 def _media_type(layer: Descriptor, found: FoundImage, reference: str) -> str:

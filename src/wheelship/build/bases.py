@@ -18,13 +18,14 @@ from wheelship.events import Emit
 from wheelship.lock.errors import LockOutOfDate
 from wheelship.lock.target import Target
 from wheelship.oci.descriptor import Descriptor
+from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
-from wheelship.oci.reference import Reference
 from wheelship.request.model import Project, Request, Variant
 from wheelship.request.requirement import allows
 from wheelship.store.store import Store
 
 if TYPE_CHECKING:
+    from wheelship.oci.reference import Reference
     from wheelship.registry.client import RegistryClient
 
 __all__ = ["RegistrySource", "StoredBase", "check_links", "image_lock", "source_of", "target_of"]
@@ -67,13 +68,16 @@ class StoredBase:
     def __init__(self, store: Store, source: Callable[[], ImageSource]) -> None:
         self._store = store
         self._source = cache(source)
-        self._lock = Lock()
+        self._guard = Lock()
+        self._locks: dict[Digest, Lock] = {}
 
     def path(self, layer: BaseLayer) -> Path:
         """Return the layer's file; see :class:`~wheelship.build.context.BaseLayers`."""
         from wheelship.base.locking import fetch_layer
 
-        with self._lock:
+        with self._guard:
+            lock = self._locks.setdefault(layer.digest, Lock())
+        with lock:
             return fetch_layer(layer, self._source, self._store)
 
 
@@ -87,6 +91,8 @@ def source_of(
         place = base.removeprefix(_LAYOUT)
         path, colon, tag = place.rpartition(":")
         return LayoutSource(root / path, tag) if colon else LayoutSource(root / place)
+    from wheelship.oci.reference import Reference
+
     return RegistrySource(client(), Reference.parse(base), emit)
 
 
@@ -123,7 +129,7 @@ def image_lock(  # noqa: PLR0913 - what it locks for, where it is kept, where it
         )
     from wheelship.base.locking import lock_image
 
-    made = lock_image(variant.base, platform, variant.python, source(), store, emit)
+    made = lock_image(variant.base, platform, variant.python, source(), store, emit, known=found)
     _check_python(request.project, made)
     if made == found:
         return made, False

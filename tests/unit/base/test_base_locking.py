@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,34 @@ def test_layers_are_fetched_once(store: Store) -> None:
     store.blob(image.layers[1].digest).unlink()
     fetch_layer(image.layers[1], lambda: made, store)
     assert made.fetched[2:] == [image.layers[1].digest]
+
+
+def test_an_image_that_is_known_is_not_read_again(store: Store) -> None:
+    made = MadeBase()
+    image = lock(made, store)
+    events: list[Event] = []
+    kept = replace(image, env=(("KEPT", "yes"),))
+    again = lock_image(REFERENCE, AMD64, "3.11", made, store, events.append, known=kept)
+    assert again is kept
+    assert events[-1] == Finished("resolve", f"base {REFERENCE}", "reused")
+    other = MadeBase(BASE_FILES, {"new": b"1"})
+    assert len(lock_image(REFERENCE, AMD64, "3.11", other, store, str, known=kept).layers) == 2
+
+
+def test_a_layer_that_occurs_twice_is_fetched_once(store: Store) -> None:
+    empty: dict[str, Content] = {"srv/": None}
+    made = MadeBase(BASE_FILES, empty, empty)
+    image = lock(made, store)
+    assert len(made.fetched) == 2
+    assert [one.digest for one in image.layers] == [one.digest for one in made.layers]
+
+
+def test_a_layer_that_cannot_be_had_ends_it(store: Store) -> None:
+    made = MadeBase(BASE_FILES, {"a": b"1"})
+    del made.blobs[made.layers[1].digest]
+    with pytest.raises(KeyError):
+        lock(made, store)
+    assert store.find_layer(Digest.of(b"x")) is None
 
 
 def test_the_form_in_the_lock_is_complete(store: Store) -> None:
