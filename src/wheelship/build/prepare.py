@@ -213,19 +213,22 @@ def base_targets(
     *,
     mode: LockMode,
     upgrade: bool = False,
-) -> tuple[Target, ...]:
+) -> tuple[tuple[Target, ...], bool]:
     """Return what wheels are chosen for where the base is an image; nothing where it is debian.
+
+    And whether ``wheelship.lock`` was written for that.
 
     Raises:
         WheelshipError: see :func:`base_lock`.
     """
     if variant.base == "debian":
-        return ()
-    found = (
-        base_lock(request, variant, platform, around, mode=mode, upgrade=upgrade)[0]
+        return (), False
+    found = [
+        base_lock(request, variant, platform, around, mode=mode, upgrade=upgrade)
         for platform in sorted(set(variant.platforms))
-    )
-    return tuple(target_of(one) for one in found if isinstance(one, BaseImage))
+    ]
+    targets = tuple(target_of(one) for one, _ in found if isinstance(one, BaseImage))
+    return targets, any(written for _, written in found)
 
 
 def stored_base(prepared: Prepared, root: Path, around: Surroundings) -> StoredBase | None:
@@ -313,13 +316,13 @@ def prepare(
     """
     check_supported(variant, platform, native)
     row = accelerator_row(variant.accelerator, variant.accelerator_version)
-    # What an image's Python and C library are decides which wheels fit, so the base comes first.
-    base, base_written = base_lock(request, variant, platform, around, mode=mode)
-    targets = base_targets(request, variant, around, mode=mode)
+    # Which wheels fit, only the Python and the C library of an image tell: it comes first.
+    targets, image_written = base_targets(request, variant, around, mode=mode)
     fitting = (one for one in targets if one.platform == platform)
     target = next(fitting, Target(python=variant.python, platform=platform))
     wheels, wheels_written = _locked_wheels(request, variant, target, targets, around, mode=mode)
     check_selection(wheels, row, target)
+    base, base_written = base_lock(request, variant, platform, around, mode=mode)
     note("lock")
     interpreter = Environment(python=variant.python).interpreter
     sources = snapshot(request.project, variant, partial(console_script, interpreter))
@@ -341,7 +344,7 @@ def prepare(
         name
         for name, done in (
             (lock_path(request.project.root, variant.name).name, wheels_written),
-            (LOCK_NAME, base_written),
+            (LOCK_NAME, base_written or image_written),
         )
         if done
     ]

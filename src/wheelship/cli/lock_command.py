@@ -88,7 +88,7 @@ def _lock(
 
     names = frozenset(canonical_name(name) for name in packages)
     wanted = Upgrade(everything=upgrade, packages=names)
-    targets = base_targets(request, variant, around, mode="update", upgrade=upgrade)
+    targets, _ = base_targets(request, variant, around, mode="update", upgrade=upgrade)
     change = lock_wheels(request, variant, around, wanted, targets=targets)
     for platform in () if targets else variant.platforms:
         debian_lock(request, variant, platform, around, mode="update", upgrade=upgrade)

@@ -310,7 +310,7 @@ def test_offline_says_what_is_missing(shell: Any, hello: Hello) -> None:
 
 
 @pytest.mark.parametrize(
-    ("base", "python", "code", "hint"),
+    ("named", "python", "code", "hint"),
     [
         ("{base}", "3.12", "base-lacks-python", 'python = "3.11"'),
         ("{host}/team/nothing:1", "3.11", "image-not-found", ""),
@@ -318,10 +318,10 @@ def test_offline_says_what_is_missing(shell: Any, hello: Hello) -> None:
     ],
 )
 def test_a_base_that_does_not_do_is_refused(
-    shell: Any, hello: Hello, registry: Registry, base: str, python: str, code: str, hint: str
+    shell: Any, hello: Hello, registry: Registry, named: str, python: str, code: str, hint: str
 ) -> None:
-    named = base.format(base=f"{registry.host}/team/python:3.11", host=registry.host)
-    files = files_of(named)
+    base = named.format(base=f"{registry.host}/team/python:3.11", host=registry.host)
+    files = files_of(base)
     files["pyproject.toml"] = files["pyproject.toml"].replace('"3.11"', f'"{python}"')
     root = shell.project(f"bad-{code}", files)
     ran = shell.run("lock", root, "--json", store=hello.store, status=4 if not hint else 3)
