@@ -372,13 +372,13 @@ def check_as(
 
 
 def _import_path() -> list[str]:
-    import isal
+    import zlib_ng
 
-    return [str(Path(module.__file__ or "").parent.parent) for module in (wheelship, isal)]
+    return [str(Path(module.__file__ or "").parent.parent) for module in (wheelship, zlib_ng)]
 
 
 # setpriv still has its capabilities when it executes Python; what Python executes has none.
-TRIAL = "import isal, subprocess, sys; subprocess.run([sys.executable, '-c', ''], check=True)"
+TRIAL = "import zlib_ng, subprocess, sys; subprocess.run([sys.executable, '-c', ''], check=True)"
 
 
 @pytest.fixture

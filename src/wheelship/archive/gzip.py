@@ -12,7 +12,7 @@ import struct
 from functools import cache
 
 import deflate
-from isal import isal_zlib
+from zlib_ng import zlib_ng
 
 from wheelship.archive.result import DEFLATE_LEVEL, DEFLATE_VERSION
 from wheelship.errors import MachineError
@@ -54,4 +54,4 @@ def trailer(crc32: int, size_bytes: int) -> bytes:
 def member(data: bytes | bytearray) -> bytes:
     """Compress ``data`` into one complete member."""
     body = bytes(deflate.deflate_compress(data, DEFLATE_LEVEL))
-    return HEADER + body + trailer(isal_zlib.crc32(data), len(data))
+    return HEADER + body + trailer(zlib_ng.crc32(data), len(data))

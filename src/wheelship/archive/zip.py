@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
-from isal import isal_zlib
+from zlib_ng import zlib_ng
 
 from wheelship.archive.entry import Content, Deflated, Streamed
 from wheelship.archive.errors import ContentMismatch, InvalidZip
@@ -361,7 +361,7 @@ def _stored(
             raise ContentMismatch("ends before its promised size", where=member.name)
         at += len(data)
         left -= len(data)
-        crc = isal_zlib.crc32(data, crc)
+        crc = zlib_ng.crc32(data, crc)
         if digest is not None:
             digest.update(data)
         yield data

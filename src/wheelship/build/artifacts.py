@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from wheelship.debian.lock import LockedPackage
 from wheelship.errors import InputError, NetworkError
 from wheelship.events import Emit
+from wheelship.files.digest import file_digest
 from wheelship.lock.model import LockedWheel
-from wheelship.store.store import Store, file_digest
+from wheelship.store.store import Store
 
 if TYPE_CHECKING:
     from wheelship.fetch.fetcher import Fetcher

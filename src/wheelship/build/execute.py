@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from wheelship.build.conflict import check_conflicts
 from wheelship.build.context import BuildContext, BuiltImage, BuiltLayer
+from wheelship.build.device_code import check_device_code, read_device_code, unread_wheels
 from wheelship.oci.config import History, ImageConfig
 from wheelship.oci.descriptor import LAYER_GZIP, Descriptor
 from wheelship.oci.digest import Digest
@@ -29,10 +31,15 @@ def build_image(plan: ImagePlan, context: BuildContext) -> BuiltImage:
     found = {layer.key: find_layer(layer, store) for layer in plan.layers}
     missing = [layer for layer in plan.layers if found[layer.key] is None]
     records = {key: record for key, record in found.items() if record is not None}
-    if missing:
+    unread = unread_wheels(plan, store)
+    if not unread:
+        check_device_code(plan, store, context.emit)
+    if missing or unread:
         from wheelship.build.produce import make_layers
 
-        records |= make_layers(missing, context)
+        # Wheels never looked into before are looked into while their layers are made.
+        reading = [partial(read_device_code, plan, context)] if unread else []
+        records |= make_layers(missing, context, reading)
     image = _assemble(plan, records)
     check_conflicts(plan, records, store)
     reused = {layer.key for layer in plan.layers} - {layer.key for layer in missing}

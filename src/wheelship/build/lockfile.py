@@ -10,8 +10,6 @@ packages; of ``images`` reference, platform and Python. Without images the key i
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from pathlib import Path
 from wheelship.base.model import BaseImage
 from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError
+from wheelship.files.write import write_file
 from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
 from wheelship.store.errors import disk_errors
@@ -118,15 +117,5 @@ def write_lock(
         document["images"] = [one.to_json() for one in sorted_images]
     data = (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
     with disk_errors(path.parent, "build with --locked where the project is read-only"):
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            Path(name).chmod(0o644)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_file(path, data, synced=True)
     return Digest.of(data)

@@ -9,6 +9,7 @@ from wheelship.build.context import BaseLayers, BuiltImage
 from wheelship.oci.digest import Digest
 from wheelship.plan.model import ForeignRecipe
 from wheelship.sink.model import Parcel
+from wheelship.sink.whereabouts import Whereabouts
 from wheelship.store.store import Store
 
 __all__ = ["parcel_of"]
@@ -38,4 +39,10 @@ def parcel_of(
             if record is not None and record.digest in digests:
                 store.refresh(layer.key, record)
 
-    return Parcel(image=built.image, reference=reference, blob=blob, linked=linked)
+    return Parcel(
+        image=built.image,
+        reference=reference,
+        blob=blob,
+        linked=linked,
+        whereabouts=Whereabouts(store),
+    )

@@ -19,7 +19,7 @@ from wheelship.debian.lock import DebianLock, LockedPackage
 from wheelship.debian.mirror import Mirrors, choose_mirrors, package_urls
 from wheelship.errors import InputError
 from wheelship.events import Emit
-from wheelship.lock.consistency import check_selection
+from wheelship.lock.consistency import check_gpu_targets, check_selection
 from wheelship.lock.document import lock_path
 from wheelship.lock.errors import LockOutOfDate
 from wheelship.lock.inputs import lock_inputs
@@ -322,6 +322,7 @@ def prepare(
     target = next(fitting, Target(python=variant.python, platform=platform))
     wheels, wheels_written = _locked_wheels(request, variant, target, targets, around, mode=mode)
     check_selection(wheels, row, target)
+    check_gpu_targets(wheels, row, variant.gpu_targets)
     base, base_written = base_lock(request, variant, platform, around, mode=mode)
     note("lock")
     interpreter = Environment(python=variant.python).interpreter
@@ -338,6 +339,7 @@ def prepare(
             snapshot=sources,
             environment=dict(row.environment),
             created=around.created,
+            gpu_packages=frozenset(name for one in row.families for name in one.packages),
         )
     )
     written = [
@@ -461,9 +463,9 @@ def check_supported(variant: Variant, platform: Platform, native: Platform) -> N
     Raises:
         UnlockedPlatform, NotSupportedYet: with what can be built instead.
     """
-    if variant.accelerator is not Accelerator.CPU:
+    if variant.accelerator is Accelerator.ROCM:
         raise NotSupportedYet(
-            f"variant {variant.name} is for {variant.accelerator}; this release builds cpu images",
+            f"variant {variant.name} is for rocm; this release builds cpu and cuda images",
             hint="wheelship build --variant cpu",
         )
     if platform != native:

@@ -59,9 +59,9 @@ def layer_entries(
             case PythonRecipe():
                 entries = _python(recipe, workshop)
             case WheelsRecipe():
-                entries = wheel_files(recipe, context, stack)
+                entries = wheel_files(recipe, workshop.shelf)
             case BytecodeRecipe():
-                modules = wheel_modules(recipe.wheels, context, stack)
+                modules = wheel_modules(recipe.wheels, workshop.shelf)
                 compiler = workshop.compiler(recipe.lock, recipe.wheels.python)
                 entries = _pyc(compiler.compile(modules))
             case ApplicationRecipe():

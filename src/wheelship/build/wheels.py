@@ -4,24 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
 
 from wheelship.archive.entry import Content, Deflated, File, InMemory
-from wheelship.build.context import BuildContext
 from wheelship.build.errors import ConflictingFiles
+from wheelship.build.shelf import WheelShelf
 from wheelship.bytecode.compiler import Module
-from wheelship.lock.model import LockedWheel
 from wheelship.plan.model import WheelsRecipe
 from wheelship.wheel.environment import Environment
-from wheelship.wheel.errors import WrongWheel
 from wheelship.wheel.install import installed_entries, python_sources
-from wheelship.wheel.reader import Wheel, open_wheel
+from wheelship.wheel.reader import Wheel
 
 __all__ = ["wheel_files", "wheel_modules"]
 
 
-def wheel_files(recipe: WheelsRecipe, context: BuildContext, stack: ExitStack) -> list[File]:
+def wheel_files(recipe: WheelsRecipe, shelf: WheelShelf) -> list[File]:
     """Return what the wheels of one layer install, sorted by path.
 
     A path claimed by several wheels is kept once when they agree on its bytes.
@@ -32,7 +28,7 @@ def wheel_files(recipe: WheelsRecipe, context: BuildContext, stack: ExitStack) -
     environment = Environment(python=recipe.python)
     claimed: dict[str, tuple[File, str]] = {}
     for locked in recipe.wheels:
-        wheel = _open(locked, recipe, context, stack)
+        wheel = shelf.wheel(locked, waive_record=locked.name in recipe.waived)
         for file in installed_entries(wheel, environment, recipe.omit_of(locked)):
             if file.path not in claimed:
                 claimed[file.path] = (file, locked.name)
@@ -47,36 +43,16 @@ def wheel_files(recipe: WheelsRecipe, context: BuildContext, stack: ExitStack) -
     return [claimed[path][0] for path in sorted(claimed)]
 
 
-def wheel_modules(
-    recipe: WheelsRecipe, context: BuildContext, stack: ExitStack
-) -> Iterator[Module]:
+def wheel_modules(recipe: WheelsRecipe, shelf: WheelShelf) -> Iterator[Module]:
     """Yield the Python modules that the wheels install, wheel by wheel."""
     environment = Environment(python=recipe.python)
     seen: set[str] = set()
     for locked in recipe.wheels:
-        wheel = _open(locked, recipe, context, stack)
+        wheel = shelf.wheel(locked, waive_record=locked.name in recipe.waived)
         for path, member in python_sources(wheel, environment, recipe.omit_of(locked)):
             if path not in seen:
                 seen.add(path)
                 yield Module(path=path, read=_reader(wheel, member))
-
-
-def _open(
-    locked: LockedWheel, recipe: WheelsRecipe, context: BuildContext, stack: ExitStack
-) -> Wheel:
-    """Open a wheel; a copy in the store that went bad is fetched once more."""
-
-    def opened(path: Path) -> AbstractContextManager[Wheel]:
-        waived = locked.name in recipe.waived
-        return open_wheel(path, locked.filename, sha256=locked.sha256, waive_record=waived)
-
-    path = context.artifacts.path(locked)
-    try:
-        return stack.enter_context(opened(path))
-    except WrongWheel:
-        if path != context.store.download(locked.sha256):
-            raise
-        return stack.enter_context(opened(context.artifacts.replace(locked)))
 
 
 def _reader(wheel: Wheel, member: str) -> Callable[[], bytes]:

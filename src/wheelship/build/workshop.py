@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tools that several layers of one build share: the unpacked interpreter and its compiler."""
+"""Tools that several layers of one build share: open wheels, the interpreter, its compiler."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from threading import Lock
 from wheelship.archive.unpack import remove_tree
 from wheelship.base.model import BaseImage
 from wheelship.build.context import BuildContext
-from wheelship.bytecode.compiler import Compiler, Interpreter, Module
+from wheelship.build.shelf import WheelShelf
+from wheelship.bytecode.compiler import Compiler, Module
+from wheelship.bytecode.process import Interpreter
 from wheelship.debian.lock import DebianLock, LockedPackage
 from wheelship.errors import InputError
 from wheelship.events import Finished, Started
@@ -31,17 +33,22 @@ class ForeignInterpreter(InputError):
 
 
 class Workshop:
-    """Makes each tool on first use and keeps it until :meth:`close`; safe for several threads."""
+    """Makes each tool on first use and keeps it until :meth:`close`; safe for several threads.
+
+    ``shelf`` holds the open wheels.
+    """
 
     def __init__(self, context: BuildContext) -> None:
         self._context = context
         self._lock = Lock()
+        self.shelf = WheelShelf(context)
         self._compilers: dict[Path, Compiler] = {}
 
     def close(self) -> None:
-        """Stop all compilers."""
+        """Stop all compilers, close all wheels."""
         for compiler in self._compilers.values():
             compiler.close()
+        self.shelf.close()
 
     def compiler(self, lock: Foundation, python: str) -> Compiler:
         """Return the compiler that runs the interpreter of ``lock``.

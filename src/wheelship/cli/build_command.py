@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wheelship.cli.place import insecure_option
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
 from wheelship.events import Warned
@@ -19,6 +20,7 @@ from wheelship.oci.platform import Platform
 
 if TYPE_CHECKING:
     from wheelship.build.prepare import LockMode, Prepared, Surroundings
+    from wheelship.cli.pushing import Made
     from wheelship.report.build import BuildReport
     from wheelship.request.model import Request
     from wheelship.sink.model import Tools
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from wheelship.store.store import Store
 
 __all__ = ["command"]
+
+_SWITCH_SECONDS = 0.0005
 
 
 @dataclass(slots=True)
@@ -56,6 +60,8 @@ class _Call:
     offline: bool
     dry_run: bool
     jobs: int | None
+    push: bool
+    over_budget: bool
 
 
 @click.command(
@@ -79,10 +85,21 @@ class _Call:
     "outputs",
     multiple=True,
     metavar="SPEC",
-    help="oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, docker or podman; repeatable.  "
-    "[default: oci:PATH/dist/NAME]",
+    help="oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, docker, podman or registry:REF; "
+    "repeatable.  [default: oci:PATH/dist/NAME]",
 )
 @click.option("--tag", metavar="REF", help="Name of the image, as registry/name:tag.")
+@click.option(
+    "--push",
+    is_flag=True,
+    help="Push to --tag, or to the project's repository as VERSION-VARIANT and VARIANT.",
+)
+@click.option(
+    "--allow-over-budget",
+    is_flag=True,
+    help="Push, and exit with 0, although a budget is broken.",
+)
+@insecure_option
 @click.option(
     "--docker",
     type=click.Path(dir_okay=False),
@@ -110,6 +127,9 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     every: bool,  # noqa: FBT001 - click passes flags so
     outputs: tuple[str, ...],
     tag: str | None,
+    push: bool,  # noqa: FBT001
+    allow_over_budget: bool,  # noqa: FBT001
+    insecure: tuple[str, ...],
     docker: str | None,
     podman: str | None,
     locked: bool,  # noqa: FBT001
@@ -124,38 +144,53 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     and Debian packages into layers. What the store has is used again: after a changed line only
     the application's layer is made. Needs no Docker.
 
-    Exit status 1 says that the image was built and is over its budget.
+    Exit status 1 says that the image was built and is over its budget; nothing is pushed then.
     """
     if locked and frozen:
         raise click.UsageError("--locked and --frozen exclude each other")
-    from wheelship.cli.services import tools
+    from wheelship.cli.services import make_registry, tools
     from wheelship.sink.deliver import refuse_missing_tools
-    from wheelship.sink.output import parse_output
+    from wheelship.sink.output import RegistryOutput, parse_output
 
     # Read here: nobody wants to hear of a typing error when all is built.
     wanted = [parse_output(text, Path.cwd()) for text in outputs]
+    if offline and (push or any(isinstance(one, RegistryOutput) for one in wanted)):
+        raise click.UsageError("--offline and a push exclude each other")
+    view = ProgressView(settings)
     call = _Call(
         variants=variants,
         platforms=tuple(Platform.parse(one) for one in platforms),
         every=every,
         outputs=tuple(wanted),
-        tools=tools(settings, wanted, docker=docker, podman=podman),
+        tools=tools(
+            settings,
+            wanted,
+            docker=docker,
+            podman=podman,
+            registry=lambda: make_registry(settings, view.emit, insecure=insecure),
+        ),
         tag=tag,
         mode="locked" if locked else "frozen" if frozen else "update",
         offline=offline,
         dry_run=dry_run,
         jobs=jobs,
+        push=push,
+        over_budget=allow_over_budget,
     )
     refuse_missing_tools(call.outputs, call.tools)
-    with ProgressView(settings) as view:
+    # Layers are made by threads that mostly hash and inflate. One that runs Python for a while, as
+    # when it reads a wheel's directory, would make the others wait 5 ms for each piece of 256 KiB.
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    with view:
         reports = _build(path.resolve(), call, settings, view)
     if dry_run:
         return
-    _show(reports, settings)
+    _show(reports, call, settings)
 
 
 def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> list[BuildReport]:
     from wheelship.build.prepare import choose_variants
+    from wheelship.cli.pushing import push_all, pushes_of
     from wheelship.cli.services import native_platform, surroundings
     from wheelship.request.read import read_request
     from wheelship.sink.output import refuse_collisions
@@ -174,7 +209,9 @@ def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> l
             for variant in chosen
             for platform in call.platforms or variant.platforms
         ]
-        refuse_collisions(call.outputs, len(wanted))
+        refuse_collisions(call.outputs, len(wanted), len(chosen))
+        names = [variant.name for variant in chosen]
+        pushes = pushes_of(request, names, call.outputs, tag=call.tag, push=call.push)
         around = surroundings(settings, store, view.emit, offline=call.offline)
         prepared = [
             _prepare(request, variant, platform, around, call, phases)
@@ -183,10 +220,11 @@ def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> l
         if call.dry_run:
             _show_plan(prepared, store, settings)
             return []
-        return [
+        made = [
             _one(request, one, around, call, settings, phases if len(prepared) == 1 else _Phases())
             for one in prepared
         ]
+        return push_all(made, pushes, call.tools, view.emit, whatever_the_budget=call.over_budget)
     finally:
         store.close()
 
@@ -220,16 +258,17 @@ def _one(
     call: _Call,
     settings: Settings,
     phases: _Phases,
-) -> BuildReport:
+) -> Made:
     from wheelship.build.artifacts import StoredArtifacts
     from wheelship.build.context import BuildContext
     from wheelship.build.execute import build_image
     from wheelship.build.parcel import parcel_of
     from wheelship.build.prepare import index_urls, package_locations, stored_base
+    from wheelship.cli.pushing import Made
     from wheelship.cli.services import jobs, make_fetcher, native_platform
     from wheelship.report.build import BuildReport
     from wheelship.sink.deliver import deliver
-    from wheelship.sink.output import LayoutOutput
+    from wheelship.sink.output import LayoutOutput, RegistryOutput
 
     artifacts = StoredArtifacts(
         around.store,
@@ -259,18 +298,21 @@ def _one(
         reference += f":{prepared.plan.variant}"
     default = LayoutOutput(request.project.root / "dist" / prepared.plan.name)
     parcel = parcel_of(built, reference, around.store, base)
-    delivered = deliver(parcel, call.outputs or (default,), call.tools, around.emit)
+    # Registries come last, when the budgets of all images are known.
+    here = [one for one in call.outputs or (default,) if not isinstance(one, RegistryOutput)]
+    delivered = deliver(parcel, here, call.tools, around.emit)
     phases.end("output")
-    return BuildReport(
+    report = BuildReport(
         built=built,
         reference=reference,
         delivered=delivered,
         lock=prepared.lock,
         phases=tuple(phases.seconds.items()),
     )
+    return Made(report=report, parcel=parcel)
 
 
-def _show(reports: list[BuildReport], settings: Settings) -> None:
+def _show(reports: list[BuildReport], call: _Call, settings: Settings) -> None:
     from wheelship.build.errors import BudgetBroken
     from wheelship.report.build import budget_excess, build_document, build_text
 
@@ -279,15 +321,24 @@ def _show(reports: list[BuildReport], settings: Settings) -> None:
     else:
         sys.stdout.write(build_text(reports) + "\n")
     broken = [(report, excess) for report in reports for excess in budget_excess(report.built)]
+    if broken and call.over_budget:
+        return
     if broken and settings.json:
         raise click.exceptions.Exit(BudgetBroken.exit_status)
     if broken:
+        from wheelship.sink.output import RegistryOutput
+
+        pushing = call.push or any(isinstance(one, RegistryOutput) for one in call.outputs)
         report, excess = broken[0]
         largest = sorted(report.built.layers, key=lambda one: -one.layer.descriptor.size_bytes)[:3]
         raise BudgetBroken(
             str(excess),
             where=report.reference,
-            hint="largest layers: " + ", ".join(one.layer.title for one in largest),
+            hint="largest layers: "
+            + ", ".join(one.layer.title for one in largest)
+            + (
+                "\nnothing was pushed; to push all the same: --allow-over-budget" if pushing else ""
+            ),
         )
 
 

@@ -7,45 +7,30 @@ import json
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from wheelship.cli.place import Place, find_image, read_project
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
-from wheelship.errors import GateFailed, InputError
+from wheelship.errors import GateFailed
 
 if TYPE_CHECKING:
     from wheelship.engine.check import CheckReport, CheckSpec
     from wheelship.engine.choose import EngineChoice
     from wheelship.engine.model import ImageFiles
-    from wheelship.request.model import Request
     from wheelship.store.layout import StoredImage
 
-__all__ = ["CheckFailed", "NoImage", "command"]
-
-
-class NoImage(InputError):
-    """There is nothing to check at that place."""
-
-    code = "no-image"
+__all__ = ["CheckFailed", "command"]
 
 
 class CheckFailed(GateFailed):
     """The image does not do what its users expect."""
 
     code = "check-failed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """Where the image is, and the project that says what to expect of it, if there is one."""
-
-    layout: Path
-    tag: str | None
-    project: Path | None
 
 
 @click.command(
@@ -99,41 +84,14 @@ def command(
 
     Exit status 1 says that a check failed.
     """
-    place = _find(image, variant, project)
+    place = find_image(image, variant, project)
     with ProgressView(settings) as view:
         report = _check(place, engine, client, start_timeout, settings, view)
     _show(report, settings)
 
 
-def _find(image: str, variant: str | None, project: Path | None) -> _Place:
-    kind, colon, rest = image.partition(":")
-    if colon and kind == "oci":
-        path, _, tag = rest.rpartition(":") if ":" in rest else (rest, "", "")
-        return _Place(layout=Path(path).resolve(), tag=tag or variant, project=project)
-    path_given = Path(image).resolve()
-    if (path_given / "index.json").is_file():
-        return _Place(layout=path_given, tag=variant, project=project)
-    if any((path_given / name).is_file() for name in ("pyproject.toml", "wheelship.toml")):
-        layout = path_given / "dist" / _request(path_given).image_name
-        if not (layout / "index.json").is_file():
-            raise NoImage("has not been built yet", where=image, hint=f"wheelship build {image}")
-        return _Place(layout=layout, tag=variant, project=project or path_given)
-    raise NoImage(
-        "is neither a project nor an OCI layout",
-        where=image,
-        hint="name a project, or oci:DIR[:TAG] as `wheelship build` wrote it",
-    )
-
-
-def _request(root: Path) -> Request:
-    from wheelship.cli.services import native_platform
-    from wheelship.request.read import read_request
-
-    return read_request(root, native=native_platform())
-
-
 def _check(
-    place: _Place,
+    place: Place,
     engine: EngineChoice,
     client: str | None,
     start_seconds: float,
@@ -164,7 +122,7 @@ def _check(
         store.close()
 
 
-def _spec(place: _Place, stored: StoredImage) -> CheckSpec:
+def _spec(place: Place, stored: StoredImage) -> CheckSpec:
     """Return what to expect: the project's table where there is one, else the image's own word."""
     from wheelship.engine.check import CheckSpec
     from wheelship.request.model import Check
@@ -172,7 +130,7 @@ def _spec(place: _Place, stored: StoredImage) -> CheckSpec:
     project = place.project or _project_beside(place.layout)
     if project is None:
         return CheckSpec(check=Check(), project=Path(tempfile.gettempdir()))
-    request = _request(project)
+    request = read_project(project)
     name = dict(stored.config.labels).get("wheelship.variant", request.default_variant)
     variant = request.variants.get(name)
     if variant is None:
@@ -192,7 +150,7 @@ def _project_beside(layout: Path) -> Path | None:
     return root if inside else None
 
 
-def _files(place: _Place, stored: StoredImage) -> ImageFiles:
+def _files(place: Place, stored: StoredImage) -> ImageFiles:
     from wheelship.archive.untar import LayerFile
     from wheelship.engine.model import ImageFiles
     from wheelship.oci.digest import Digest

@@ -26,6 +26,7 @@ class _Commands(click.Group):
         "build": "Build the images of a project.",
         "lock": "Resolve the project and write its locks.",
         "check": "Start an image as its users would, and prove that it works.",
+        "push": "Push an image to a registry.",
         "cache": "Show, verify or prune the store.",
     }
 

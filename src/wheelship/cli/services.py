@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +59,12 @@ def jobs() -> int:
 
 
 def tools(
-    settings: Settings, outputs: Sequence[Output], *, docker: str | None, podman: str | None
+    settings: Settings,
+    outputs: Sequence[Output],
+    *,
+    docker: str | None,
+    podman: str | None,
+    registry: Callable[[], RegistryClient],
 ) -> Tools:
     """Return what ``outputs`` need of this machine.
 
@@ -69,7 +74,7 @@ def tools(
     from wheelship.sink.output import EngineOutput
 
     if not any(isinstance(one, EngineOutput) for one in outputs):
-        return Tools()
+        return Tools(registry=registry)
     from wheelship.engine.client import Client
 
     environ = settings.environ
@@ -79,6 +84,7 @@ def tools(
     return Tools(
         docker=Client(Path(docker), environ) if docker else None,
         podman=Client(Path(podman), environ, "podman") if podman else None,
+        registry=registry,
     )
 
 
@@ -159,7 +165,8 @@ def make_registry(
 ) -> RegistryClient:
     """Return the door to registries, with the credentials of Docker, Podman and their helpers.
 
-    ``insecure`` names hosts that are spoken to without TLS.
+    ``insecure`` names hosts that are spoken to without TLS, beside those in
+    ``WHEELSHIP_INSECURE_REGISTRIES``.
     """
     from urllib.request import getproxies_environment
 
@@ -171,6 +178,7 @@ def make_registry(
     from wheelship.registry.keychain import Keychain, config_files
 
     environ = settings.environ
+    named = environ.get("WHEELSHIP_INSECURE_REGISTRIES", "").replace(",", " ").split()
     return RegistryClient(
         connections=Connections(
             user_agent=f"wheelship/{__version__}",
@@ -182,5 +190,5 @@ def make_registry(
             offline=offline,
         ),
         keychain=Keychain(config_files(environ), Helpers(environ=environ), emit=emit),
-        insecure=frozenset(one.lower() for one in insecure),
+        insecure=frozenset(one.lower() for one in (*insecure, *named)),
     )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ __all__ = ["Limits", "Member", "read_members"]
 _CHUNK_BYTES = 256 * 1024
 _EXTENDED_HEADER_BYTES = 64 * 1024
 _BLOCK_BYTES = 512
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _KINDS: dict[bytes, Literal["file", "directory", "symlink", "hardlink"]] = {
     tarfile.REGTYPE: "file",
     tarfile.AREGTYPE: "file",
@@ -166,5 +168,5 @@ def _printable(path: str, where: str) -> None:
         path.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InvalidDeb(f"the path {path!r} is not UTF-8", where=where) from error
-    if any(ord(letter) < ord(" ") or letter == "\x7f" for letter in path):
+    if _CONTROL.search(path):
         raise InvalidDeb(f"the path {path!r} holds control characters", where=where)

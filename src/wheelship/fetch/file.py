@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from wheelship.fetch.errors import FileMismatch, MissingFile
+from wheelship.files.digest import file_digest
 
 __all__ = ["file_sha256", "verify_file"]
 
@@ -18,8 +18,7 @@ def file_sha256(path: Path) -> str:
         MissingFile: it is not there or cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_digest(path).hex
     except OSError as error:
         raise MissingFile(f"cannot be read: {error.strerror}", where=str(path)) from error
 

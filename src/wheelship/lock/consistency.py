@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from wheelship.lock.errors import AcceleratorLacksPlatform, WrongAccelerator
 from wheelship.lock.model import LockedWheel
 from wheelship.lock.target import Target
+from wheelship.variant.errors import GpuTargetNotCovered
+from wheelship.variant.gpu import parse_target, uncovered
 from wheelship.variant.model import AcceleratorRow
 
-__all__ = ["check_machine", "check_selection"]
+__all__ = ["check_gpu_targets", "check_machine", "check_selection"]
 
 
 def check_machine(row: AcceleratorRow, targets: Iterable[Target]) -> None:
@@ -57,6 +60,31 @@ def check_selection(wheels: Sequence[LockedWheel], row: AcceleratorRow, target: 
             + "".join(f"\n  {finding}" for finding in findings),
             hint="\n".join(_hints(builds, useless, wheels, row)),
         )
+
+
+def check_gpu_targets(
+    wheels: Sequence[LockedWheel], row: AcceleratorRow, targets: Sequence[str]
+) -> None:
+    """Check that the builds of this release, as far as they are known, run on all ``targets``.
+
+    Raises:
+        GpuTargetNotCovered: they do not.
+    """
+    if row.accelerator != "cuda":
+        return
+    for wheel in wheels:
+        family = row.family_of(wheel.name)
+        if family is None or family.name != wheel.name or not family.gpu_targets:
+            continue
+        held = [parse_target(one) for one in family.gpu_targets]
+        if lacking := uncovered(held, targets):
+            raise GpuTargetNotCovered(
+                f"{wheel.name} {wheel.version} for {row} has no code for {', '.join(lacking)}; "
+                f"it has {', '.join(family.gpu_targets)}",
+                where="gpu-targets",
+                hint="choose another version of the accelerator, or leave the GPU out:\n"
+                f"gpu-targets = {json.dumps([one for one in targets if one not in lacking])}",
+            )
 
 
 def _hints(

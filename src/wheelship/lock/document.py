@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from wheelship.files.write import write_file
 from wheelship.lock.errors import LockNotWritable
 from wheelship.lock.inputs import LockInputs
 from wheelship.lock.model import LockedWheel
@@ -68,18 +69,11 @@ def write_lock(path: Path, text: str) -> bool:
         LockNotWritable: the disk is full, or the directory cannot be written to.
     """
     data = text.encode()
-    # Not named by a random token: what a killed process left is overwritten by the next one.
-    temporary = path.with_name(f".{path.name}.new")
     try:
         if path.is_file() and path.read_bytes() == data:
             return False
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        write_file(path, data, synced=True)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise LockNotWritable(
             f"cannot be written: {error.strerror}",
             where=str(path),

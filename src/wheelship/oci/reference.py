@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Self
@@ -143,13 +144,12 @@ class Reference:
 
 def is_loopback(host: str) -> bool:
     """Tell whether ``host``, with or without port, is this machine by its very name."""
-    name = _without_port(host.lower())
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    for name in (host.lower(), _without_port(host.lower())):
+        if name == "localhost" or name.endswith(".localhost"):
+            return True
+        with suppress(ValueError):
+            return ip_address(name.strip("[]")).is_loopback
+    return False
 
 
 def _without_port(host: str) -> str:

@@ -60,8 +60,8 @@ _OWN_LABELS = "org.opencontainers.image."
 class Inputs:
     """What a plan is made of.
 
-    ``name`` is the image's; ``environment`` are the variables of the accelerator's data; ``base``
-    is what ``debian`` is too, or an image of other origin.
+    ``name`` is the image's; ``environment`` are the variables of the accelerator's data, and
+    ``gpu_packages`` the packages of its families; ``base`` is what images stand on.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Inputs:
     snapshot: Snapshot
     environment: dict[str, str]
     created: str
+    gpu_packages: frozenset[str] = frozenset()
 
 
 def plan_image(inputs: Inputs) -> ImagePlan:
@@ -106,6 +107,8 @@ def plan_image(inputs: Inputs) -> ImagePlan:
         created=inputs.created,
         budget=variant.budget,
         layer_limit=variant.layers,
+        gpu_targets=variant.gpu_targets,
+        gpu_packages=inputs.gpu_packages,
     )
 
 

@@ -153,7 +153,11 @@ class RunConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagePlan:
-    """Everything that decides one image's bytes."""
+    """Everything that decides one image's bytes.
+
+    ``gpu_targets`` are the GPUs it is for (``sm_90``); ``gpu_packages`` the packages whose device
+    code decides where the image runs.
+    """
 
     name: str
     variant: str
@@ -164,3 +168,5 @@ class ImagePlan:
     created: str
     budget: Budget
     layer_limit: int
+    gpu_targets: tuple[str, ...] = ()
+    gpu_packages: frozenset[str] = frozenset()

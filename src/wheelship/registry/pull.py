@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from wheelship.events import Emit, Finished, Started, discard
 from wheelship.fetch.download import Download, transfer, unfinished
-from wheelship.fetch.errors import HashMismatch, SizeMismatch
+from wheelship.fetch.errors import HashMismatch, ResponseTooLarge, SizeMismatch
 from wheelship.oci.descriptor import (
     DOCKER_INDEX,
     DOCKER_MANIFEST,
@@ -284,7 +284,7 @@ def fetch_blob(
     right.
 
     Raises:
-        HashMismatch, SizeMismatch: the registry sent something else, twice.
+        HashMismatch, ResponseTooLarge, SizeMismatch: the registry sent something else, twice.
         NetworkError: it did not answer usefully.
         DiskFull, NotWritable: the disk refuses.
     """
@@ -311,7 +311,7 @@ def fetch_blob(
                     nonlocal wrong
                     try:
                         transfer(job, partial, transport, cancelled)
-                    except (HashMismatch, SizeMismatch) as error:
+                    except (HashMismatch, ResponseTooLarge, SizeMismatch) as error:
                         # A cache on the way may hold a damaged copy, and the next try meet another.
                         wrong += 1
                         if wrong == _WRONG_BLOBS:

@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import RLock
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -56,7 +56,7 @@ class Authenticator:
         self._login = login
         self._fetch = fetch
         self._clock = clock
-        self._lock = Lock()
+        self._lock = RLock()  # a refusal of the token service is redacted while it is held
         self._challenge: Challenge | None = None
         self._tokens: dict[frozenset[str], _Token] = {}
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wheelship.build.context import BuiltImage, BuiltLayer
+from wheelship.report.push import blobs_document, push_text
 from wheelship.report.size import format_bytes
 from wheelship.request.model import Budget
 from wheelship.sink.model import Delivered
@@ -92,6 +93,9 @@ def _delivery(one: Delivered) -> dict[str, Any]:
         "reference": one.reference,
         "moved_bytes": one.moved_bytes,
         "detail": one.detail,
+        "references": list(one.references or (one.reference,)),
+        "digest": None if one.digest is None else str(one.digest),
+        "blobs": blobs_document(one.blobs),
     }
 
 
@@ -162,6 +166,8 @@ def _block(report: BuildReport) -> str:
 def _delivery_text(one: Delivered) -> str:
     if one.method == "written":
         return f"  wrote {one.output}"
+    if one.method == "pushed":
+        return "  pushed " + push_text(one)
     if one.method == "present":
         return f"  in {one.output} already, as {one.reference}"
     how = f"{one.method} {format_bytes(one.moved_bytes)}"

@@ -26,7 +26,7 @@ _GROUP_NAME = re.compile(r"\w+(?:\.\w+)*", re.ASCII)
 _ENTRY_NAME = re.compile(r"[^\s=\[](?:[^=]*[^\s=])?")
 _SCRIPT_NAME = re.compile(r"[\w.-]+", re.ASCII)
 _INTERPRETER = re.compile(
-    r"(python|pythonw|pypy|graalpy)[\d.]*(-config)?|activate.*", re.IGNORECASE
+    r"(python|pythonw|pypy|graalpy)[\d.]*(-config)?|activate(\.\w+|_this\.py)?", re.IGNORECASE
 )
 _DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _SCRIPT = re.compile(rf"({_DOTTED})\s*:\s*({_DOTTED})")

@@ -3,15 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import assert_never
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar, assert_never
 
 from wheelship.errors import WheelshipError
 from wheelship.events import Emit, Finished, Started
 from wheelship.sink.model import Delivered, Parcel, Sink, Tools
-from wheelship.sink.output import ArchiveOutput, EngineOutput, LayoutOutput, Output
+from wheelship.sink.output import ArchiveOutput, EngineOutput, LayoutOutput, Output, RegistryOutput
 
-__all__ = ["deliver", "refuse_missing_tools", "sink_of"]
+if TYPE_CHECKING:
+    from wheelship.registry.client import RegistryClient
+
+__all__ = ["deliver", "push", "refuse_missing_tools", "sink_of"]
+
+_O = TypeVar("_O", bound=Output)
 
 
 def deliver(
@@ -22,13 +27,40 @@ def deliver(
     Raises:
         WheelshipError: the first failure, with its output named; the others are told as events.
     """
+    return _fill(outputs, lambda output: sink_of(output, tools).deliver(parcel, emit), emit)
+
+
+def push(
+    parcels: Sequence[Parcel], outputs: Sequence[RegistryOutput], tools: Tools, emit: Emit
+) -> tuple[Delivered, ...]:
+    """Put the platforms of one variant into each of ``outputs``, under one index if several.
+
+    Raises:
+        WheelshipError: as :func:`deliver`.
+    """
+    if not outputs:
+        return ()
+    from wheelship.sink.registry import push_parcels
+
+    client = _registry(tools)()
+    return _fill(outputs, lambda output: push_parcels(parcels, output, client, emit), emit)
+
+
+def _registry(tools: Tools) -> Callable[[], RegistryClient]:
+    assert tools.registry is not None  # noqa: S101 - the command line always gives one
+    return tools.registry
+
+
+def _fill(
+    outputs: Sequence[_O], fill: Callable[[_O], Delivered], emit: Emit
+) -> tuple[Delivered, ...]:
     delivered: list[Delivered] = []
     failures: list[WheelshipError] = []
     for output in outputs:
         subject = str(output)
         emit(Started("image", subject))
         try:
-            done = sink_of(output, tools).deliver(parcel, emit)
+            done = fill(output)
         except WheelshipError as error:
             emit(Finished("image", subject, "failed", error.message))
             failures.append(_named(error, subject))
@@ -69,6 +101,10 @@ def sink_of(output: Output, tools: Tools) -> Sink:
             from wheelship.sink.engine import EngineSink
 
             return EngineSink(output, tools.of(output.engine))
+        case RegistryOutput():
+            from wheelship.sink.registry import RegistrySink
+
+            return RegistrySink(output, _registry(tools))
         case _:
             assert_never(output)
 

@@ -14,11 +14,14 @@ from wheelship.oci.image import Documents
 
 if TYPE_CHECKING:
     from wheelship.engine.client import Client, Program
+    from wheelship.registry.client import RegistryClient
+    from wheelship.sink.whereabouts import Whereabouts
 
-__all__ = ["Delivered", "Method", "Parcel", "Sink", "Tools"]
+__all__ = ["BlobCounts", "Delivered", "Method", "Parcel", "Sink", "Tools"]
 
-Method: TypeAlias = Literal["written", "pulled", "loaded", "present"]
-"""How the image got there: an engine pulls what it lacks, is sent all of it, or had it."""
+Method: TypeAlias = Literal["written", "pulled", "loaded", "present", "pushed"]
+"""How the image got there: an engine pulls what it lacks, is sent all of it, or had it; a registry
+is sent what it lacks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +34,23 @@ class Parcel:
         blob: returns the file of a layer. It may have to fetch the layer first, so it is asked
             only for what must move, and may raise any WheelshipError. Called from any thread.
         linked: told which of those files got a hard link, which alters their change time.
+        whereabouts: which repositories have which layers, if that is remembered.
     """
 
     image: Documents
     reference: str
     blob: Callable[[Digest], Path]
     linked: Callable[[frozenset[Digest]], None]
+    whereabouts: Whereabouts | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobCounts:
+    """How many blobs of a push were sent, were there already, were mounted from elsewhere."""
+
+    sent: int
+    existing: int
+    mounted: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +64,7 @@ class Delivered:
         moved_bytes: bytes that were copied or sent; a hard link moves none, nor does what was
             there before.
         detail: what else there is to say, such as why an engine did not pull; may be None.
+        references, digest, blobs: of a push, all its names, what they stand for, and its blobs.
     """
 
     output: str
@@ -57,6 +72,9 @@ class Delivered:
     reference: str
     moved_bytes: int
     detail: str | None = None
+    references: tuple[str, ...] = ()
+    digest: Digest | None = None
+    blobs: BlobCounts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +83,7 @@ class Tools:
 
     docker: Client | None = None
     podman: Client | None = None
+    registry: Callable[[], RegistryClient] | None = None
 
     def of(self, program: Program) -> Client | None:
         """Return the client of one engine."""

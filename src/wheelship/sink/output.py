@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from wheelship.errors import InputError
+from wheelship.oci.reference import InvalidReference, Reference
 
 if TYPE_CHECKING:
     from wheelship.engine.client import Program
@@ -21,13 +22,21 @@ __all__ = [
     "InvalidOutput",
     "LayoutOutput",
     "Output",
+    "RegistryOutput",
     "parse_output",
     "refuse_collisions",
 ]
 
 ArchiveKind: TypeAlias = Literal["oci-archive", "docker-archive"]
 
-FORMS = ("oci:DIR[:TAG]", "oci-archive:FILE", "docker-archive:FILE", "docker", "podman")
+FORMS = (
+    "oci:DIR[:TAG]",
+    "oci-archive:FILE",
+    "docker-archive:FILE",
+    "docker",
+    "podman",
+    "registry:REF",
+)
 """All forms, as the help and the errors show them."""
 
 
@@ -69,7 +78,43 @@ class EngineOutput:
         return self.engine
 
 
-Output: TypeAlias = LayoutOutput | ArchiveOutput | EngineOutput
+@dataclass(frozen=True, slots=True)
+class RegistryOutput:
+    """A repository in a registry; ``tags`` are to name the image, none = the tag of its name.
+
+    ``reference`` has neither tag nor digest.
+    """
+
+    reference: Reference
+    tags: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"registry:{self.reference}" + (f":{self.tags[0]}" if len(self.tags) == 1 else "")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a reference; its tag, if it has one, is the only one.
+
+        Raises:
+            InvalidOutput: it is none, or names a digest.
+        """
+        try:
+            found = Reference.parse(text)
+        except InvalidReference as error:
+            raise InvalidOutput(
+                error.message, where=text, hint=error.hint or "write HOST/NAME[:TAG]"
+            ) from error
+        if found.digest is not None:
+            raise InvalidOutput(
+                "a digest comes of the image's content and cannot be chosen",
+                where=text,
+                hint=f"write {found.name}:TAG",
+            )
+        plain = Reference(host=found.host, repository=found.repository)
+        return cls(plain, () if found.tag is None else (found.tag,))
+
+
+Output: TypeAlias = LayoutOutput | ArchiveOutput | EngineOutput | RegistryOutput
 
 
 def parse_output(text: str, directory: Path) -> Output:
@@ -87,6 +132,8 @@ def parse_output(text: str, directory: Path) -> Output:
             return ArchiveOutput(kind, directory / rest)
         case "docker" | "podman" if not colon:
             return EngineOutput(kind)
+        case "registry" if rest:
+            return RegistryOutput.parse(rest)
         case "docker" | "podman":
             raise InvalidOutput(
                 f"cannot write {text!r}: the image is named by its tag",
@@ -96,13 +143,21 @@ def parse_output(text: str, directory: Path) -> Output:
             raise InvalidOutput(f"cannot write {text!r}", hint="use one of: " + ", ".join(FORMS))
 
 
-def refuse_collisions(outputs: Sequence[Output], images: int) -> None:
+def refuse_collisions(outputs: Sequence[Output], images: int, variants: int = 1) -> None:
     """Refuse outputs in which one of several images would take the place of another.
+
+    A tag in a registry can name the platforms of one variant, as an index.
 
     Raises:
         InvalidOutput: a file, or an explicit tag, for more than one image.
     """
     for output in outputs:
+        if variants > 1 and isinstance(output, RegistryOutput) and output.tags:
+            raise InvalidOutput(
+                f"is one tag, and {variants} variants are built",
+                where=str(output),
+                hint=f"leave the tag out, and each gets its own: registry:{output.reference}",
+            )
         single = isinstance(output, ArchiveOutput) or (
             isinstance(output, LayoutOutput) and output.tag
         )

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from wheelship.errors import InputError
+from wheelship.files.digest import file_digest
+from wheelship.files.write import is_unfinished, write_file
 from wheelship.oci.config import ImageConfig, canonical_json
 from wheelship.oci.descriptor import INDEX, MANIFEST, Descriptor
 from wheelship.oci.digest import Digest
 from wheelship.oci.image import Documents
 from wheelship.store.errors import DamagedStore, InvalidLayout, disk_errors
-from wheelship.store.store import file_digest
 
 __all__ = ["REF_NAME", "BlobFile", "StoredImage", "read_layout", "write_layout"]
 
@@ -203,15 +204,7 @@ def _place(source: Path, target: Path) -> bool:
 def _write(path: Path, data: bytes) -> None:
     if path.is_file() and path.read_bytes() == data:
         return
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=_NEW)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_file(path, data)
 
 
 def _read_index(directory: Path) -> dict[str, Any]:
@@ -219,7 +212,7 @@ def _read_index(directory: Path) -> dict[str, Any]:
     if not path.exists():
         # A first build that was interrupted leaves the layout's own names, but no index yet.
         names = {one.name for one in directory.iterdir()} if directory.is_dir() else set()
-        if any(not name.startswith(_NEW) for name in names - {"blobs", "oci-layout"}):
+        if any(not is_unfinished(name) for name in names - {"blobs", "oci-layout"}):
             raise InvalidLayout(
                 "is a directory with other content, not an OCI layout",
                 where=str(directory),
@@ -258,7 +251,8 @@ def _tag(entry: dict[str, Any]) -> str | None:
 
 def _sweep(*directories: Path) -> None:
     """Remove the unfinished work of a killed process; as we hold the lock, it is nobody's."""
-    for left in (one for directory in directories for one in directory.glob(f"{_NEW}*")):
+    found = (one for directory in directories for one in directory.iterdir())
+    for left in (one for one in found if is_unfinished(one.name)):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:

@@ -9,8 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from wheelship.files.digest import file_digest
 from wheelship.oci.digest import Digest
-from wheelship.store.store import Store, file_digest
+from wheelship.store.store import Store
 
 __all__ = ["Damage", "Usage", "prune", "usage", "verify"]
 

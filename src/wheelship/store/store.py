@@ -17,7 +17,6 @@ build repairs it.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import tempfile
@@ -31,12 +30,15 @@ from typing import Any, BinaryIO
 
 from wheelship.archive.result import IndexRow, LayerBytes
 from wheelship.errors import MachineError
+from wheelship.files.digest import file_digest
+from wheelship.files.write import write_file
 from wheelship.oci.digest import Digest
 from wheelship.store.errors import DamagedStore, disk_errors
 
-__all__ = ["LayerRecord", "Store", "file_digest"]
+__all__ = ["LayerRecord", "Store"]
 
 _PIECE_BYTES = 1024 * 1024
+_BUFFER_BYTES = 64 * 1024  # what is larger goes to the file without being copied first
 _FOLDERS = ("blobs/sha256", "downloads", "layers", "roots", "marks", "tmp")
 
 
@@ -176,7 +178,7 @@ class Store:
             descriptor, name = tempfile.mkstemp(dir=self._own_session())
             path = Path(name)
             try:
-                with os.fdopen(descriptor, "wb", buffering=_PIECE_BYTES) as stream:
+                with os.fdopen(descriptor, "wb", buffering=_BUFFER_BYTES) as stream:
                     yield stream, path
             finally:
                 path.unlink(missing_ok=True)
@@ -240,17 +242,8 @@ class Store:
                     os.close(lock)
 
     def _write(self, path: Path, data: bytes) -> None:
-        with self.work_file() as (stream, work):
-            stream.write(data)
-            stream.flush()
-            work.chmod(0o644)
-            work.replace(path)
-
-
-def file_digest(path: Path) -> Digest:
-    """Return the digest of a file's bytes."""
-    with path.open("rb") as stream:
-        return Digest(hashlib.file_digest(stream, "sha256").hexdigest())
+        with disk_errors(self.root):
+            write_file(path, data, work=self._own_session())
 
 
 def _sealed(document: object) -> bytes:

@@ -41,6 +41,7 @@ class RegistryFault:
         compress: send the body gzipped, with a Content-Encoding nobody asked for.
         ignore_range: answer 200 with everything although a part was asked for.
         shift_range: answer a range that begins so many bytes later than was asked for.
+        loop: redirect (307) to where the request went.
         delay_seconds: wait before the answer.
     """
 
@@ -58,6 +59,7 @@ class RegistryFault:
     compress: bool = False
     ignore_range: bool = False
     shift_range: int = 0
+    loop: bool = False
     delay_seconds: float = 0.0
 
 
@@ -119,9 +121,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang_up(reset=True)
             return
         body = b"" if fault.early else self.rfile.read(length)
-        if fault.status is not None:
-            headers: dict[str, str] = {}
-            status, content = fault.status, b""
+        headers: dict[str, str]
+        if fault.loop:
+            status, headers, content = 307, {"Location": self.path}, b""
+        elif fault.status is not None:
+            status, headers, content = fault.status, {}, b""
         else:
             status, headers, content = self._right(request, body, fault)
         if fault.reset and fault.truncate is None:

@@ -81,4 +81,5 @@ def _family(name: str, family: Mapping[str, Any], row: Mapping[str, Any]) -> Fam
         labels=tuple(row.get("labels", ())),
         index=row.get("index"),
         unlabelled=row.get("unlabelled", {}),
+        gpu_targets=tuple(row.get("gpu-targets", ())),
     )

@@ -22,6 +22,7 @@ class Family:
         index: address of the index that serves exactly those builds, or None.
         unlabelled: per machine (``x86_64``), by package, the versions whose builds *without* a
             label (those of the public index) fit as well, as a version specifier.
+        gpu_targets: what all builds of this release have code for; empty where it is not known.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Family:
     labels: tuple[str, ...]
     index: str | None
     unlabelled: Mapping[str, Mapping[str, str]]
+    gpu_targets: tuple[str, ...] = ()
 
     def unlabelled_versions(self, package: str, machine: str) -> str | None:
         """Return the specifier of the fitting builds without a label, None where none fits."""

@@ -12,7 +12,9 @@ __all__ = ["EntryPoint", "check_script_name", "console_script", "parse_scripts",
 
 _NAME = re.compile(r"[\w.-]+", re.ASCII)
 _RESERVED = re.compile(
-    r"(python|pythonw|pypy|graalpy)[\d.]*t?(-config)?(\.exe)?|activate.*", re.IGNORECASE
+    r"(python|pythonw|pypy|graalpy)[\d.]*t?(-config)?(\.exe)?"
+    r"|activate(\.\w+|_this\.py)?",  # not argcomplete's activate-global-python-argcomplete
+    re.IGNORECASE,
 )
 _OBJECT = re.compile(
     r"(?P<module>[^\W\d]\w*(\.[^\W\d]\w*)*)\s*:\s*(?P<attribute>[^\W\d]\w*(\.[^\W\d]\w*)*)"

@@ -14,7 +14,7 @@ import pytest
 from wheelship.cli.services import native_platform
 from wheelship.oci.validate import problems_of_layout
 
-CUDA = '[tool.wheelship.variants.cuda]\naccelerator = "cuda"\nversion = "13.0"\n'
+ROCM = '[tool.wheelship.variants.rocm]\naccelerator = "rocm"\nversion = "6.4"\n'
 NATIVE = str(native_platform())
 OTHER = "linux/arm64" if NATIVE == "linux/amd64" else "linux/amd64"
 FOREIGN = f'platforms = ["{OTHER}"]'
@@ -89,7 +89,7 @@ def test_a_value_out_of_range_is_named_with_the_range(site: Any) -> None:
     ("table", "arguments", "code", "says"),
     [
         ("", ["--variant", "gpu"], "unknown-variant", ["'gpu'"]),
-        (CUDA, ["--variant", "cuda"], "not-supported-yet", ["cuda"]),
+        (ROCM, ["--variant", "rocm"], "not-supported-yet", ["rocm"]),
         ("", ["--platform", OTHER], "not-supported-yet", [OTHER]),
         (FOREIGN, ["--platform", NATIVE], "unlocked-platform", [NATIVE]),
         ("", ["--platform", "banana"], "invalid-platform", ["banana"]),

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from isal import igzip
+from zlib_ng import gzip_ng
 
 from wheelship.oci.validate import problems_of_layout
 
@@ -375,6 +375,6 @@ def blob(layout: Path, digest: str) -> Path:
 
 
 def paths_of(path: Path) -> Iterator[str]:
-    with igzip.open(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+    with gzip_ng.open(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
         for member in archive:
             yield member.name

@@ -19,8 +19,9 @@ from pathlib import Path
 import pytest
 
 from wheelship.bytecode import compiler as module
-from wheelship.bytecode import worker
-from wheelship.bytecode.compiler import Compiler, CompilerFailed, Interpreter, Module, pyc_path
+from wheelship.bytecode import process, worker
+from wheelship.bytecode.compiler import Compiler, Module, pyc_path
+from wheelship.bytecode.process import CompilerFailed, Interpreter
 from wheelship.errors import ExitStatus
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -177,6 +178,25 @@ def test_the_number_of_jobs_does_not_change_a_byte() -> None:
     assert len(one) == len(SOURCES)
 
 
+_TELLS_PID = f"""
+import os, runpy, sys
+worker = runpy.run_path({worker.__file__!r})
+told = lambda source, *rest, **options: compile(f"PID = {{os.getpid()}}", *rest, **options)
+worker["main"].__globals__["compile"] = told
+sys.exit(worker["main"](sys.stdin.buffer, sys.stdout.buffer))
+"""
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_a_batch_is_compiled_by_a_process_of_its_own() -> None:
+    """What one batch leaves behind in a process must not show in the next (traps §2)."""
+    using = interpreter(sys.executable, "-c", _TELLS_PID)
+    pids = [code_of(pyc).co_consts[0] for pyc in compiled(SOURCES, using=using).values()]
+    assert len(pids) == len(SOURCES)
+    assert all(len(set(pids[at : at + 7])) == 1 for at in range(0, len(pids), 7))
+    assert len(set(pids)) == -(-len(pids) // 7)
+
+
 def test_where_and_as_whom_it_runs_does_not_change_a_byte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,7 +224,7 @@ def test_where_wheelship_is_installed_does_not_change_a_byte(
     copy = tmp_path / "another/place/worker.py"
     copy.parent.mkdir(parents=True)
     shutil.copyfile(worker.__file__, copy)
-    monkeypatch.setattr(module, "_WORKER", copy)
+    monkeypatch.setattr(process, "_WORKER", copy)
     assert compiled(SOURCES) == here
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import pytest
 
-from wheelship.lock.consistency import check_machine, check_selection
+from wheelship.lock.consistency import check_gpu_targets, check_machine, check_selection
 from wheelship.lock.errors import AcceleratorLacksPlatform, WrongAccelerator
 from wheelship.lock.model import LockedWheel
 from wheelship.lock.target import Target
 from wheelship.oci.platform import Platform
 from wheelship.variant.accelerator import accelerator_row
+from wheelship.variant.errors import GpuTargetNotCovered
 
 AMD64 = Target(python="3.11", platform=Platform("amd64"))
 ARM64 = Target(python="3.11", platform=Platform("arm64"))
@@ -94,3 +95,21 @@ def test_rocm_is_for_amd64_only() -> None:
     assert caught.value.hint == 'platforms = ["linux/amd64"]'
     check_machine(accelerator_row("rocm"), [AMD64])
     check_machine(accelerator_row("cuda"), [AMD64, ARM64])
+
+
+def test_gpu_targets_are_checked_before_a_byte_is_fetched() -> None:
+    wheels = (wheel("torch", "2.13.0"), wheel("numpy"))
+    row = accelerator_row("cuda", "13.0")
+    check_gpu_targets(wheels, row, ["sm_75", "sm_89", "sm_90a", "sm_121"])
+    check_gpu_targets(wheels, row, [])
+    check_gpu_targets([wheel("numpy")], row, ["sm_70"])
+    with pytest.raises(GpuTargetNotCovered) as caught:
+        check_gpu_targets(wheels, row, ["sm_70", "sm_90"])
+    assert "torch 2.13.0 for cuda 13.0 has no code for sm_70; it has sm_75" in caught.value.message
+    assert str(caught.value.hint).endswith('gpu-targets = ["sm_90"]')
+
+
+def test_gpu_targets_of_builds_nobody_looked_into_are_left_to_the_wheels() -> None:
+    row = accelerator_row("cuda", "12.6")
+    check_gpu_targets([wheel("torch", "2.13.0")], row, ["sm_50"])
+    check_gpu_targets([wheel("torch", "2.13.0")], accelerator_row("rocm"), ["gfx942"])

@@ -141,7 +141,7 @@ def test_file_is_replaced_only_when_it_changes(tmp_path: Path) -> None:
 
 
 def test_leftover_of_a_killed_process_is_no_obstacle(tmp_path: Path) -> None:
-    (tmp_path / ".pylock.cpu.toml.new").write_text("half")
+    (tmp_path / ".pylock.cpu.toml.new-abc").write_text("half")
     assert write_lock(lock_path(tmp_path, "cpu"), "whole")
     assert [one.name for one in tmp_path.iterdir()] == ["pylock.cpu.toml"]
 

@@ -106,6 +106,8 @@ def test_what_is_asked_for() -> None:
         ("127.8.8.8", True),
         ("[::1]:5000", True),
         ("[::1]", True),
+        ("::1", True),
+        ("::2", False),
         ("localhost.example.org", False),
         ("127.0.0.1.example.org", False),
         ("10.0.0.1:5000", False),

@@ -20,9 +20,10 @@ from wheelship.archive.entry import Directory, Entry, File, InMemory
 from wheelship.archive.layer import LayerWriter
 from wheelship.archive.result import IndexRow
 from wheelship.errors import ExitStatus, MachineError
+from wheelship.files.digest import file_digest
 from wheelship.oci.digest import Digest
 from wheelship.store.errors import DamagedStore, DiskFull, NotWritable
-from wheelship.store.store import LayerRecord, Store, file_digest
+from wheelship.store.store import LayerRecord, Store
 
 KEY = Digest.of(b"key")
 OTHER = Digest.of(b"other")

@@ -74,7 +74,7 @@ def test_files_hold_no_key_that_nobody_reads(name: str) -> None:
     for row in data["versions"]:
         assert row.keys() <= {"version", "environment", "families"}
         for family in row["families"].values():
-            assert family.keys() <= {"labels", "index", "unlabelled"}
+            assert family.keys() <= {"gpu-targets", "index", "labels", "unlabelled"}
     versions = [row.get("version") for row in data["versions"]]
     assert len(set(versions)) == len(versions)
     assert document("common").keys() == {"environment"}

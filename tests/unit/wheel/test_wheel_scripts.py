@@ -105,6 +105,7 @@ def test_a_target_that_is_no_object_reference_is_refused(target: str) -> None:
         "python.exe",
         "activate",
         "activate.fish",
+        "activate.nu",
         "activate_this.py",
         "Activate.ps1",
     ],
@@ -140,6 +141,7 @@ def test_a_name_that_leaves_its_directory_is_refused(name: str) -> None:
         "f2py",
         "my_tool.v2",
         "-",
+        "activate-global-python-argcomplete",
     ],
 )
 def test_ordinary_names_are_accepted(name: str) -> None:

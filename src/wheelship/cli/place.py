@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the argument IMAGE of several commands means, and options that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from wheelship.errors import InputError
+
+if TYPE_CHECKING:
+    from wheelship.request.model import Request
+
+__all__ = ["NoImage", "Place", "find_image", "insecure_option", "read_project"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class NoImage(InputError):
+    """There is no image at that place."""
+
+    code = "no-image"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the image is, and the project that says what to expect of it, if there is one."""
+
+    layout: Path
+    tag: str | None
+    project: Path | None
+
+
+def find_image(image: str, variant: str | None, project: Path | None = None) -> Place:
+    """Return where IMAGE is: a project (its last build), an OCI layout, or ``oci:DIR[:TAG]``.
+
+    Raises:
+        NoImage: it is none of these.
+    """
+    kind, colon, rest = image.partition(":")
+    if colon and kind == "oci":
+        path, _, tag = rest.rpartition(":") if ":" in rest else (rest, "", "")
+        return Place(layout=Path(path).resolve(), tag=tag or variant, project=project)
+    path_given = Path(image).resolve()
+    if (path_given / "index.json").is_file():
+        return Place(layout=path_given, tag=variant, project=project)
+    if any((path_given / name).is_file() for name in ("pyproject.toml", "wheelship.toml")):
+        layout = path_given / "dist" / read_project(path_given).image_name
+        if not (layout / "index.json").is_file():
+            raise NoImage("has not been built yet", where=image, hint=f"wheelship build {image}")
+        return Place(layout=layout, tag=variant, project=project or path_given)
+    raise NoImage(
+        "is neither a project nor an OCI layout",
+        where=image,
+        hint="name a project, or oci:DIR[:TAG] as `wheelship build` wrote it",
+    )
+
+
+def read_project(root: Path) -> Request:
+    """Read the project in ``root``."""
+    from wheelship.cli.services import native_platform
+    from wheelship.request.read import read_request
+
+    return read_request(root, native=native_platform())
+
+
+def insecure_option(function: _F) -> _F:
+    """Add ``--insecure-registry``."""
+    option = click.option(
+        "--insecure-registry",
+        "insecure",
+        multiple=True,
+        metavar="HOST[:PORT]",
+        help="Registry without TLS; repeatable. Loopback needs none.  "
+        "[env: WHEELSHIP_INSECURE_REGISTRIES]",
+    )
+    return option(function)

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``wheelship push``: an image that was built before, into a registry."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wheelship.cli.place import Place, find_image, insecure_option
+from wheelship.cli.progress import ProgressView
+from wheelship.cli.settings import Settings, common_options
+
+if TYPE_CHECKING:
+    from wheelship.sink.model import Delivered, Parcel, Tools
+    from wheelship.sink.output import RegistryOutput
+    from wheelship.store.store import Store
+
+__all__ = ["command"]
+
+
+@click.command(
+    "push",
+    epilog="Example: wheelship push . registry.example.org/team/service:1.2-cpu --variant cpu",
+)
+@click.argument("image")
+@click.argument("reference", metavar="REF")
+@click.option("--variant", metavar="NAME", help="The variant, when IMAGE is a project.")
+@insecure_option
+@common_options
+@click.pass_obj
+def command(
+    settings: Settings,
+    image: str,
+    reference: str,
+    variant: str | None,
+    insecure: tuple[str, ...],
+) -> None:
+    """Push IMAGE to a registry as REF.
+
+    IMAGE is a project (its last build), an OCI layout, or oci:DIR[:TAG]. REF is HOST/NAME[:TAG];
+    without a tag the image keeps its own. Layers that the registry has are not sent, and the tag
+    moves when everything else is there. Credentials are those of docker login and podman login.
+    """
+    from wheelship.cli.services import make_registry
+    from wheelship.sink.model import Tools
+    from wheelship.sink.output import RegistryOutput
+    from wheelship.store.store import Store
+
+    output = RegistryOutput.parse(reference)
+    place = find_image(image, variant)
+    began = time.monotonic()
+    with ProgressView(settings) as view:
+        store = Store(settings.store_root)
+        try:
+            tools = Tools(registry=lambda: make_registry(settings, view.emit, insecure=insecure))
+            done = _push(place, output, tools, store, view)
+        finally:
+            store.close()
+    _show(done, time.monotonic() - began, settings)
+
+
+def _push(
+    place: Place, output: RegistryOutput, tools: Tools, store: Store, view: ProgressView
+) -> Delivered:
+    from wheelship.sink.deliver import deliver
+
+    (done,) = deliver(_parcel(place, store), [output], tools, view.emit)
+    return done
+
+
+def _parcel(place: Place, store: Store) -> Parcel:
+    from wheelship.oci.digest import Digest
+    from wheelship.sink.model import Parcel
+    from wheelship.sink.whereabouts import Whereabouts
+    from wheelship.store.layout import read_layout
+
+    stored = read_layout(place.layout, place.tag)
+    files = {one.digest: one.path for one in stored.layers}
+
+    def blob(digest: Digest) -> Path:
+        return files[digest]
+
+    return Parcel(
+        image=stored,
+        reference=f"{place.layout.name}:{stored.reference}",
+        blob=blob,
+        linked=lambda _: None,
+        whereabouts=Whereabouts(store),
+    )
+
+
+def _show(done: Delivered, seconds: float, settings: Settings) -> None:
+    from wheelship.report.push import push_document, push_text
+
+    if settings.json:
+        sys.stdout.write(json.dumps(push_document(done, seconds), indent=2) + "\n")
+    else:
+        sys.stdout.write(push_text(done) + "\n")
