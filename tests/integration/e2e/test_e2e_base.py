@@ -267,6 +267,42 @@ def test_pinned_and_built_elsewhere_it_is_the_same(
         shutil.rmtree(path)
 
 
+def test_a_machine_without_the_base_pushes_to_where_it_is(
+    shell: Any, hello: Hello, base: str, registry: Registry
+) -> None:
+    """Nothing of the base is fetched: the registry mounts it from one repository into another."""
+    root = shell.project("far", files_of(base, bytecode="none"))
+    shell.run("lock", root, store=hello.store)
+    store = shell.store("far-store")
+    registry.forget()
+    target = f"registry:{registry.host}/team/service:1"
+    ran = shell.run("build", root, "--locked", "--json", f"--output={target}", store=store)
+    layers = [one for one in ran.image["layers"] if one["kind"] == "base"]
+    assert len(layers) == 2
+    for layer in layers:
+        assert registry.requests("POST", f"mount={layer['digest'].replace(':', '%3A')}") or (
+            registry.requests("POST", f"mount={layer['digest']}")
+        )
+        assert registry.requests("GET", layer["digest"]) == []
+        assert not (store / "blobs" / "sha256" / layer["digest"].partition(":")[2]).exists()
+    assert registry.requests("GET", "/blobs/sha256") == []
+    pushed = registry.manifest("team/service", "1")
+    assert pushed["digest"] == ran.image["digest"]
+    assert [one["digest"] for one in pushed["layers"][:2]] == [one["digest"] for one in layers]
+    registry.forget()
+    again = shell.run("build", root, "--locked", "--json", f"--output={target}", store=store)
+    assert again.image["digest"] == ran.image["digest"]
+    assert registry.requests("GET", "/blobs/sha256") == []
+    # Only what holds the bytes itself needs them.
+    registry.forget()
+    shell.run("build", root, "--locked", "--quiet", store=store)
+    fetched = [one["digest"] for one in layers if registry.requests("GET", one["digest"])]
+    assert fetched == [one["digest"] for one in layers]
+    assert len(registry.requests("GET", "/blobs/sha256")) == len(layers)
+    shutil.rmtree(root)
+    shutil.rmtree(store)
+
+
 def test_a_tag_that_moved_is_followed_only_on_upgrade(
     shell: Any, hello: Hello, base: str, place: Path, registry: Registry
 ) -> None:

@@ -120,7 +120,12 @@ def forget(yard: Any, base: BaseImage) -> None:
 def test_variables_and_labels_are_inherited_and_ours_win(yard: Any) -> None:
     run = {
         "Env": ["PATH=/usr/local/bin:/usr/bin", "LANG=C.UTF-8", "A=base", "B=base", "C=base"],
-        "Labels": {"org.opencontainers.image.title": "base", "org.example.team": "x", "L": "base"},
+        "Labels": {
+            "org.opencontainers.image.title": "base",
+            "org.opencontainers.image.source": "https://example.org/base",
+            "org.example.team": "x",
+            "L": "base",
+        },
         "Entrypoint": ["/entry"],
         "Cmd": ["python3"],
         "User": "nobody",
@@ -136,6 +141,7 @@ def test_variables_and_labels_are_inherited_and_ours_win(yard: Any) -> None:
     labels = dict(plan.run.labels)
     assert labels["org.opencontainers.image.title"] == "service"
     assert (labels["org.example.team"], labels["L"]) == ("x", "user")
+    assert "org.opencontainers.image.source" not in labels, "that is where the base came from"
     assert (plan.run.entrypoint, plan.run.command) == ((), ("serve",))
     assert (plan.run.user, plan.run.workdir) == ("65532:65532", "/app")
     annotations = dict(plan.annotations)
