@@ -122,7 +122,7 @@ class Workshop:
     def _unpack_image(self, image: BaseImage, root: Path) -> None:
         from wheelship.archive.unpack import unpack
         from wheelship.archive.untar import LayerFile
-        from wheelship.engine.relocate import Relocated
+        from wheelship.engine.relocate import Relocated, unlock
 
         base = self._context.base
         assert base is not None  # noqa: S101 - a plan on an image comes with its layers
@@ -134,6 +134,8 @@ class Workshop:
         # As root of the image would read it. What compiling does not need stays packed.
         unpack(layers, root, reader=(0, 0), wanted=_interpreter_files(image))
         Relocated(root, {}, ()).prepare()
+        for top, _, _ in os.walk(root):
+            unlock(Path(top))  # so that the store can be pruned
 
 
 def _interpreter_files(image: BaseImage) -> Callable[[str], bool]:

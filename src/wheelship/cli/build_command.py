@@ -62,6 +62,7 @@ class _Call:
     jobs: int | None
     push: bool
     over_budget: bool
+    insecure: tuple[str, ...]
 
 
 @click.command(
@@ -176,6 +177,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
         jobs=jobs,
         push=push,
         over_budget=allow_over_budget,
+        insecure=insecure,
     )
     refuse_missing_tools(call.outputs, call.tools)
     # Layers are made by threads that mostly hash and inflate. One that runs Python for a while, as
@@ -212,7 +214,9 @@ def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> l
         refuse_collisions(call.outputs, len(wanted), len(chosen))
         names = [variant.name for variant in chosen]
         pushes = pushes_of(request, names, call.outputs, tag=call.tag, push=call.push)
-        around = surroundings(settings, store, view.emit, offline=call.offline)
+        around = surroundings(
+            settings, store, view.emit, offline=call.offline, insecure=call.insecure
+        )
         prepared = [
             _prepare(request, variant, platform, around, call, phases)
             for variant, platform in wanted

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wheelship.cli.place import insecure_option
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
 
@@ -38,6 +39,7 @@ __all__ = ["command"]
     metavar="NAME",
     help="Take the newest version of this package; repeatable.",
 )
+@insecure_option
 @click.option("--offline", is_flag=True, help="Never use the network.")
 @common_options
 @click.pass_obj
@@ -47,6 +49,7 @@ def command(
     variants: tuple[str, ...],
     upgrade: bool,  # noqa: FBT001 - click passes flags so
     packages: tuple[str, ...],
+    insecure: tuple[str, ...],
     offline: bool,  # noqa: FBT001
 ) -> None:
     """Resolve the project in PATH and write its locks: pylock.VARIANT.toml and wheelship.lock.
@@ -64,7 +67,7 @@ def command(
         chosen = choose_variants(request, variants, every=not variants)
         store = Store(settings.store_root)
         try:
-            around = surroundings(settings, store, view.emit, offline=offline)
+            around = surroundings(settings, store, view.emit, offline=offline, insecure=insecure)
             changes = {
                 variant.name: _lock(request, variant, around, upgrade=upgrade, packages=packages)
                 for variant in chosen

@@ -100,6 +100,22 @@ def test_uncompressed_layers_and_missing_history_are_right(layout: Layout) -> No
     assert layout.problems() == []
 
 
+def test_what_is_in_a_foreign_layer_is_not_judged_but_its_bytes_are(layout: Layout) -> None:
+    layout.set_layer(tar_bytes("./a", "./a", "deep/without/parents", mode=0o6755))
+    layout.write()
+    name = f"sha256:{hashlib.sha256(layout.blobs[1]).hexdigest()}"
+    assert problems_of_layout(layout.directory) != []
+    assert problems_of_layout(layout.directory, [name]) == []
+    assert problems_of_layout(layout.directory, ["sha256:other"]) != []
+    layout.layers[1] = b"something else"
+    layout.write()
+    (found,) = problems_of_layout(layout.directory, [name])
+    assert "another diff_id" in found
+    layout.blob(layout.blobs[1]).write_bytes(b"damaged")
+    (found,) = problems_of_layout(layout.directory, [name])
+    assert "not what its descriptor says" in found
+
+
 def test_an_empty_layer_and_an_empty_index_are_right(layout: Layout) -> None:
     layout.set_layer(bytes(1024))
     assert layout.problems() == []
