@@ -11,17 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from wheelship.base.model import BaseImage
-from wheelship.build.bases import StoredBase, check_links, image_lock, source_of, target_of
-from wheelship.build.lockfile import LOCK_NAME, find_debian, read_lock, write_lock
-from wheelship.debian.distribution import distribution, release_with_python
-from wheelship.debian.lock import DebianLock, LockedPackage
-from wheelship.debian.mirror import Mirrors, choose_mirrors, package_urls
+from wheelship.build.foundation import base_lock, base_targets
+from wheelship.build.lockfile import LOCK_NAME
 from wheelship.errors import InputError
 from wheelship.events import Emit
 from wheelship.lock.consistency import check_gpu_targets, check_selection
 from wheelship.lock.document import lock_path
-from wheelship.lock.errors import LockOutOfDate
 from wheelship.lock.inputs import lock_inputs
 from wheelship.lock.model import LockChange, LockedWheel
 from wheelship.lock.selection import Selection, load_selection, selection_key
@@ -49,23 +44,14 @@ __all__ = [
     "Surroundings",
     "UnknownVariant",
     "UnlockedPlatform",
-    "base_lock",
-    "base_targets",
     "choose_variants",
-    "debian_lock",
     "index_urls",
     "lock_wheels",
-    "mirrors_of",
-    "package_locations",
     "prepare",
-    "stored_base",
 ]
 
 LockMode: TypeAlias = Literal["update", "locked", "frozen"]
 """``update`` re-locks what changed, ``locked`` fails instead, ``frozen`` does not look."""
-
-
-_LOCK = "run `wheelship lock` and commit what it writes"
 
 
 class UnknownVariant(InputError):
@@ -142,18 +128,6 @@ def choose_variants(request: Request, names: tuple[str, ...], *, every: bool) ->
     return chosen
 
 
-def package_locations(
-    prepared: Prepared, around: Surroundings
-) -> Callable[[LockedPackage], tuple[str, ...]]:
-    """Return the function that tells where a package of the base can be had."""
-
-    def locate(package: LockedPackage) -> tuple[str, ...]:
-        assert isinstance(prepared.base, DebianLock)  # noqa: S101 - it holds the package
-        return package_urls(package, prepared.base, mirrors_of(prepared.variant, around))
-
-    return locate
-
-
 def index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
     """Return all addresses of indexes as configured: some may carry credentials."""
     sources, machine = variant.sources, around.machine()
@@ -165,135 +139,6 @@ def index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
             one if "=" not in one.partition("://")[0] else one.partition("=")[2] for one in entries
         ]
     return tuple(one for one in (*named, *machine.extra_indexes) if one)
-
-
-def mirrors_of(variant: Variant, around: Surroundings) -> Mirrors:
-    """Return where this variant's Debian packages come from."""
-    return choose_mirrors(
-        distribution(release_with_python(variant.python)),
-        explicit=variant.sources.debian_mirror,
-        apt=around.apt,
-    )
-
-
-def base_lock(
-    request: Request,
-    variant: Variant,
-    platform: Platform,
-    around: Surroundings,
-    *,
-    mode: LockMode,
-    upgrade: bool = False,
-) -> tuple[Foundation, bool]:
-    """Return what images of ``variant`` stand on, and whether ``wheelship.lock`` was written.
-
-    Raises:
-        WheelshipError: see :func:`debian_lock` and :func:`wheelship.build.bases.image_lock`.
-    """
-    if variant.base == "debian":
-        return debian_lock(request, variant, platform, around, mode=mode, upgrade=upgrade)
-    image, written = image_lock(
-        request,
-        variant,
-        platform,
-        around.store,
-        lambda: source_of(variant.base, request.project.root, around.registry, around.emit),
-        around.emit,
-        update=mode == "update",
-        upgrade=upgrade,
-    )
-    check_links(image, variant)
-    return image, written
-
-
-def base_targets(
-    request: Request,
-    variant: Variant,
-    around: Surroundings,
-    *,
-    mode: LockMode,
-    upgrade: bool = False,
-) -> tuple[tuple[Target, ...], bool]:
-    """Return what wheels are chosen for where the base is an image; nothing where it is debian.
-
-    And whether ``wheelship.lock`` was written for that.
-
-    Raises:
-        WheelshipError: see :func:`base_lock`.
-    """
-    if variant.base == "debian":
-        return (), False
-    found = [
-        base_lock(request, variant, platform, around, mode=mode, upgrade=upgrade)
-        for platform in sorted(set(variant.platforms))
-    ]
-    targets = tuple(target_of(one) for one, _ in found if isinstance(one, BaseImage))
-    return targets, any(written for _, written in found)
-
-
-def stored_base(prepared: Prepared, root: Path, around: Surroundings) -> StoredBase | None:
-    """Return where the layers of the base come from; None where the base is debian."""
-    base = prepared.base
-    if not isinstance(base, BaseImage):
-        return None
-    return StoredBase(
-        around.store, lambda: source_of(base.reference, root, around.registry, around.emit)
-    )
-
-
-def debian_lock(
-    request: Request,
-    variant: Variant,
-    platform: Platform,
-    around: Surroundings,
-    *,
-    mode: LockMode,
-    upgrade: bool = False,
-) -> tuple[DebianLock, bool]:
-    """Return the base's lock, and whether ``wheelship.lock`` was written for it.
-
-    Raises:
-        LockOutOfDate: it is missing or does not fit, and ``mode`` forbids to make it.
-        WheelshipError: see :func:`wheelship.debian.resolve.resolve`.
-    """
-    path = request.project.root / LOCK_NAME
-    locked = read_lock(path)
-    entries = locked.debian
-    release = release_with_python(variant.python)
-    wanted = variant.system_packages
-    found = find_debian(entries, release, platform.architecture, wanted)
-    if found is not None and not upgrade:
-        return found, False
-    if mode != "update":
-        extra = f" with {', '.join(sorted(wanted))}" if wanted else ""
-        raise LockOutOfDate(
-            str(path), [f"it holds no base of {release} for {platform}{extra}"], hint=_LOCK
-        )
-    from wheelship.debian.resolve import resolve
-
-    same = [
-        one
-        for one in entries
-        if (one.release, one.architecture) == (release, platform.architecture)
-    ]
-    made = resolve(
-        release,
-        platform.architecture,
-        wanted,
-        mirrors_of(variant, around),
-        around.fetcher().fetch_bytes,
-        around.now,
-        around.emit,
-        keep=None if upgrade or not same else same[0],
-    )
-    needed = _needed(request)
-    kept = [
-        one
-        for one in entries
-        if one != found and (one.release, one.architecture, one.requested) in needed
-    ]
-    write_lock(path, [*kept, made], locked.images)
-    return made, True
 
 
 def prepare(
@@ -442,19 +287,6 @@ def lock_wheels(
         offline=around.offline,
     )
     return lock_variant(request.project, variant, context, upgrade or Upgrade(), targets=targets)
-
-
-def _needed(request: Request) -> set[tuple[str, str, tuple[str, ...]]]:
-    return {
-        (
-            release_with_python(one.python),
-            platform.architecture,
-            tuple(sorted(set(one.system_packages))),
-        )
-        for one in request.variants.values()
-        if one.base == "debian"
-        for platform in one.platforms
-    }
 
 
 def check_supported(variant: Variant, platform: Platform, native: Platform) -> None:

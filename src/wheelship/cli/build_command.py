@@ -266,8 +266,9 @@ def _one(
     from wheelship.build.artifacts import StoredArtifacts
     from wheelship.build.context import BuildContext
     from wheelship.build.execute import build_image
+    from wheelship.build.foundation import package_locations, stored_base
     from wheelship.build.parcel import parcel_of
-    from wheelship.build.prepare import index_urls, package_locations, stored_base
+    from wheelship.build.prepare import index_urls
     from wheelship.cli.pushing import Made
     from wheelship.cli.services import jobs, make_fetcher, native_platform
     from wheelship.report.build import BuildReport

@@ -85,7 +85,8 @@ def _lock(
     upgrade: bool,
     packages: tuple[str, ...],
 ) -> LockChange:
-    from wheelship.build.prepare import base_targets, debian_lock, lock_wheels
+    from wheelship.build.foundation import base_targets, debian_lock
+    from wheelship.build.prepare import lock_wheels
     from wheelship.lock.resolve import Upgrade
     from wheelship.request.value import canonical_name
 
