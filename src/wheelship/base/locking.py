@@ -102,7 +102,8 @@ def lock_image(
         raise
     rows = [[path, node.kind[0], node.sha256] for path, node in tree.walk()]
     store.mark(files_key(image), rows)
-    emit(Finished("resolve", subject, "done", f"Python {image.python.version}"))
+    detail = f"Python {image.python.version}, sha256:{image.digest.hex[:12]}"
+    emit(Finished("resolve", subject, "done", detail))
     return image
 
 

@@ -134,8 +134,10 @@ class Workshop:
         # As root of the image would read it. What compiling does not need stays packed.
         unpack(layers, root, reader=(0, 0), wanted=_interpreter_files(image))
         Relocated(root, {}, ()).prepare()
-        for top, _, _ in os.walk(root):
-            unlock(Path(top))  # so that the store can be pruned
+        for top, names, _ in os.walk(root):
+            for path in (Path(top, name) for name in names):
+                if not path.is_symlink():
+                    unlock(path)  # so that the store can be pruned
 
 
 def _interpreter_files(image: BaseImage) -> Callable[[str], bool]:

@@ -245,6 +245,10 @@ def test_only_missing_bytecode_of_the_library_is_added(hello: Hello) -> None:
     paths = [one for one in listed.stdout.split() if one.startswith("usr/") and one[-1] != "/"]
     assert f"{LIBRARY}/encodings/__pycache__/__init__.cpython-311.pyc" in paths
     assert all(one.startswith(f"{LIBRARY}/encodings/__pycache__/") for one in paths)
+    # What the interpreter left there itself would be taken for the base's by the next build.
+    (root,) = (hello.store / "roots").iterdir()
+    assert (root / LIBRARY / "json" / "__pycache__").is_dir()
+    assert not (root / LIBRARY / "encodings" / "__pycache__").exists()
 
 
 def test_pinned_and_built_elsewhere_it_is_the_same(

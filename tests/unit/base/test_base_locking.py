@@ -39,7 +39,8 @@ DOCKER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 def lock(made: MadeBase, store: Store, python: str = "3.11") -> BaseImage:
     events: list[Event] = []
     image = lock_image(REFERENCE, AMD64, python, made, store, events.append)
-    assert events[-1] == Finished("resolve", f"base {REFERENCE}", "done", f"Python {python}.2")
+    detail = f"Python {python}.2, sha256:{image.digest.hex[:12]}"
+    assert events[-1] == Finished("resolve", f"base {REFERENCE}", "done", detail)
     return image
 
 
