@@ -64,7 +64,7 @@ def tools(
     *,
     docker: str | None,
     podman: str | None,
-    registry: Callable[[], RegistryClient],
+    registry: Callable[[], RegistryClient] | None = None,
 ) -> Tools:
     """Return what ``outputs`` need of this machine.
 
