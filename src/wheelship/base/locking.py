@@ -131,6 +131,9 @@ def _keep(layer: BaseLayer, path: Path, store: Store) -> None:
     """Move a fetched layer to where the store has its layers."""
     if path == store.blob(layer.digest):
         return
+    if store.find_layer(layer.key) is not None:  # another process was first
+        path.unlink(missing_ok=True)
+        return
     finished = LayerBytes(
         digest=layer.digest,
         diff_id=layer.diff_id,

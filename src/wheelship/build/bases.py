@@ -55,8 +55,20 @@ class RegistrySource:
         )
 
     def blob(self, blob: Descriptor, destination: Path) -> None:
-        """Fetch the blob."""
-        self.client.blob(self.reference, blob, destination, emit=self.emit)
+        """Fetch the blob.
+
+        Raises:
+            ImageNotFound: the registry has dropped it; the hint says how to go on.
+        """
+        from wheelship.registry.errors import ImageNotFound
+
+        try:
+            self.client.blob(self.reference, blob, destination, emit=self.emit)
+        except ImageNotFound as error:
+            error.hint = (
+                "if the registry dropped that image, lock another: wheelship lock --upgrade"
+            )
+            raise
 
 
 class StoredBase:

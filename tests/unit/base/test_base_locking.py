@@ -25,7 +25,7 @@ from wheelship.base.layout import LayoutSource
 from wheelship.base.locking import fetch_layer, lock_image
 from wheelship.base.model import BaseImage, files_key
 from wheelship.events import Event, Finished
-from wheelship.oci.descriptor import LAYER_GZIP, LAYER_TAR, LAYER_ZSTD
+from wheelship.oci.descriptor import LAYER_GZIP, LAYER_TAR, LAYER_ZSTD, Descriptor
 from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
 from wheelship.store.store import Store
@@ -125,6 +125,23 @@ def test_a_layer_that_occurs_twice_is_fetched_once(store: Store) -> None:
     image = lock(made, store)
     assert len(made.fetched) == 2
     assert [one.digest for one in image.layers] == [one.digest for one in made.layers]
+
+
+def test_another_process_may_be_first(store: Store) -> None:
+    made = MadeBase()
+    image = lock(made, store)
+    (layer,) = image.layers
+
+    class Racing(MadeBase):
+        def blob(self, blob: Descriptor, destination: Path) -> None:
+            super().blob(blob, destination)
+            record = store.blob(layer.digest)
+            record.write_bytes(made.blobs[layer.digest])
+
+    store.blob(layer.digest).unlink()
+    path = fetch_layer(layer, Racing, store)
+    assert path == store.blob(layer.digest)
+    assert list((store.root / "downloads").iterdir()) == []
 
 
 def test_a_layer_that_cannot_be_had_ends_it(store: Store) -> None:

@@ -14,7 +14,7 @@ import pytest
 from wheelship.base.errors import BaseOccupied, PythonNotAllowed, TooManyLayers
 from wheelship.base.locking import lock_image
 from wheelship.base.model import BaseImage, files_key
-from wheelship.build.bases import StoredBase, check_links, image_lock, target_of
+from wheelship.build.bases import RegistrySource, StoredBase, check_links, image_lock, target_of
 from wheelship.build.errors import ConflictingFiles
 from wheelship.build.execute import build_image
 from wheelship.build.lockfile import read_lock, write_lock
@@ -24,9 +24,11 @@ from wheelship.lock.errors import LockOutOfDate
 from wheelship.lock.inputs import lock_inputs
 from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
+from wheelship.oci.reference import Reference
 from wheelship.oci.validate import problems_of_layout
 from wheelship.plan.make import Inputs, plan_image
 from wheelship.plan.model import ConfigurationRecipe, ForeignRecipe, ImagePlan, LayerPlan
+from wheelship.registry.errors import ImageNotFound
 from wheelship.report.build import BuildReport, build_document
 from wheelship.request.model import (
     Accelerator,
@@ -272,6 +274,18 @@ def test_nothing_is_fetched_for_layers_that_nobody_opens(yard: Any) -> None:
     assert made.fetched == [made.layers[1].digest]
     parcel.blob(made.layers[1].digest)
     assert made.fetched == [made.layers[1].digest]
+
+
+def test_a_registry_that_dropped_the_base_is_no_dead_end(yard: Any) -> None:
+    class Client:
+        def blob(self, *_: object, **__: object) -> None:
+            raise ImageNotFound("no such blob", where="example.org")
+
+    source = RegistrySource(Client(), Reference.parse(REFERENCE), discard)  # type: ignore[arg-type]
+    (layer,) = MadeBase().layers
+    with pytest.raises(ImageNotFound) as caught:
+        source.blob(layer, yard.store.download(layer.digest.hex))
+    assert "wheelship lock --upgrade" in (caught.value.hint or "")
 
 
 # --- what must not meet ---
