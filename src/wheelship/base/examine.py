@@ -100,8 +100,8 @@ def check_room(tree: FileTree, reference: str) -> None:
         node = tree.find(path)
         if node is not None and node.children:
             raise BaseOccupied(
-                f"it holds /{path} already ({', '.join(sorted(node.children)[:5])}), to be "
-                "mixed with what is put there",
+                f"it has files in /{path} ({', '.join(sorted(node.children)[:5])}), and what is "
+                "installed there would mix with them",
                 where=reference,
                 hint="choose the image that this one was made from as base",
             )
