@@ -38,6 +38,7 @@ class ExitStatus(IntEnum):
     MACHINE = 5
     BUG = 70
     INTERRUPTED = 130
+    TERMINATED = 143
 
 
 class WheelshipError(Exception):

@@ -171,6 +171,9 @@ def test_a_suite_is_not_trusted_with_the_key_of_another(releases: dict[str, byte
     assert verified_text(releases["bookworm-security"], security, where="x")
     with pytest.raises(ArchiveUntrusted):
         verified_text(releases["bookworm"], security, where="x")
+    main = archive_certificates(distribution("bookworm").suites[0].keys)
+    with pytest.raises(ArchiveUntrusted):
+        verified_text(releases["bookworm-security"], main, where="x")
 
 
 CHANGED_HASH = (b"SHA256:\n ", b"SHA256:\n 0")

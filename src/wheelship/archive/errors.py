@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from wheelship.errors import InputError
 
-__all__ = ["ContentMismatch", "DuplicatePath", "InvalidZip"]
+__all__ = ["ContentMismatch", "DuplicatePath", "InvalidZip", "WhiteoutName"]
 
 
 class InvalidZip(InputError):
@@ -24,3 +24,9 @@ class DuplicatePath(InputError):
     """One layer would hold a path twice, which image-spec (layer.md) forbids."""
 
     code = "duplicate-path"
+
+
+class WhiteoutName(InputError):
+    """A file's name would delete files of lower layers when the image is unpacked."""
+
+    code = "whiteout-name"

@@ -36,9 +36,10 @@ def inflate(content: Deflated, path: str) -> Iterator[tuple[bytes, bytes]]:
     decoder = zlib_ng.decompressobj(_RAW)
     offset, left = content.offset, content.compressed_bytes
     size = crc = 0
+    ended = False
     while left:
         raw = content.read_at(offset, min(_IN_BYTES, left))
-        if not raw or decoder.eof:
+        if not raw or ended:
             raise ContentMismatch("its DEFLATE stream ends before its member does", where=path)
         offset += len(raw)
         left -= len(raw)
@@ -58,8 +59,9 @@ def inflate(content: Deflated, path: str) -> Iterator[tuple[bytes, bytes]]:
             yield raw, data
             raw, feed = b"", decoder.unconsumed_tail
             # Output may be kept back although all input was taken: a full piece means more.
-            more = not decoder.eof and (bool(feed) or len(data) == _OUT_BYTES)
-    if not decoder.eof or decoder.unused_data:
+            ended = decoder.eof
+            more = not ended and (bool(feed) or len(data) == _OUT_BYTES)
+    if not ended or decoder.unused_data:
         raise ContentMismatch("its DEFLATE stream does not end where its member ends", where=path)
     if size != content.size_bytes or crc != content.crc32:
         raise ContentMismatch(

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from wheelship.archive import gzip, tar
 from wheelship.archive.entry import Deflated, Directory, Entry, File, InMemory
-from wheelship.archive.errors import ContentMismatch, DuplicatePath
+from wheelship.archive.errors import ContentMismatch, DuplicatePath, WhiteoutName
 from wheelship.archive.inflate import inflate, inflate_all
 from wheelship.archive.result import IndexRow, LayerBytes
 from wheelship.oci.digest import Digest
@@ -52,10 +52,13 @@ class LayerWriter:
 
         Raises:
             DuplicatePath: the layer holds its path already.
+            WhiteoutName: engines would take its name for an order to delete (image-spec).
             ContentMismatch: its content is not what was promised.
         """
         if entry.path in self._paths:
             raise DuplicatePath(f"two files claim /{entry.path}", where=entry.path)
+        if entry.path.startswith(".wh.") or "/.wh." in entry.path:
+            raise WhiteoutName(f"/{entry.path} would delete what lies below it", where=entry.path)
         self._paths.add(entry.path)
         self._raw(tar.header(entry))
         size, sha256 = 0, ""

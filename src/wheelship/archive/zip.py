@@ -37,19 +37,23 @@ _STORED, _DEFLATED = 0, 8
 _FLAG_DESCRIPTOR, _FLAG_UTF8 = 0x0008, 0x0800
 _FLAGS_KNOWN = _FLAG_DESCRIPTOR | _FLAG_UTF8 | 0x0006  # bits 1 and 2 tell the compression level
 _ZIP64_EXTRA = 1
-_UNIX = 3  # APPNOTE 4.4.2
 _UNICODE_PATH_EXTRA = 0x7075
 _PIECE_BYTES = 1024 * 1024
 _NAME_BYTES = 255  # what Linux file systems take
-_UNPRINTABLE = re.compile(r"[\\\x00-\x1f\x7f]")
+_PATH_BYTES = 3072  # Linux takes 4096; where the wheel goes needs the rest
+_UNPRINTABLE = re.compile(r"[\\\x00-\x1f\x7f-\x9f]")
+_DRIVE = re.compile(r"[A-Za-z]:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ZipLimits:
-    """Bounds that stop a bomb before it is inflated."""
+    """Bounds that stop a bomb before it is inflated; a member takes half a kilobyte of memory.
 
-    members: int = 500_000
-    directory_bytes: int = 128 * 1024 * 1024
+    Of 1 500 wheels in use the largest holds 40 000 members.
+    """
+
+    members: int = 200_000
+    directory_bytes: int = 32 * 1024 * 1024
     unpacked_bytes: int = 64 * 1024**3
     ratio: int = 200
     ratio_from_bytes: int = 64 * 1024 * 1024
@@ -57,7 +61,7 @@ class ZipLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """One regular file of the archive; ``mode`` is 0 when its maker recorded no Unix mode."""
+    """One regular file of the archive; ``mode`` is 0 when its maker recorded none."""
 
     name: str
     mode: int
@@ -176,7 +180,7 @@ def _central(directory: bytes, count: int) -> list[Member]:
         if len(directory) - at < _CENTRAL.size:
             _refuse("has a directory shorter than its end record says")
         fields = _CENTRAL.unpack_from(directory, at)
-        magic, made_by, _, flags, method, _, _, crc, packed, size = fields[:10]
+        magic, _, _, flags, method, _, _, crc, packed, size = fields[:10]
         name_bytes, extra_bytes, comment_bytes, disk, _, attributes, offset = fields[10:]
         at += _CENTRAL.size
         name = _name(directory[at : at + name_bytes], flags)
@@ -194,7 +198,7 @@ def _central(directory: bytes, count: int) -> list[Member]:
         rows.append(
             Member(
                 name=name,
-                mode=_mode(attributes, made_by, name),
+                mode=_mode(attributes, name),
                 method=method,
                 crc32=crc,
                 compressed_bytes=packed,
@@ -292,6 +296,8 @@ def _wide64(body: bytes, values: tuple[int, int, int], name: str) -> tuple[int, 
     Some writers add numbers that are not marked, and some readers believe those: they must agree.
     """
     wanted = [value == _SMALL for value in values]
+    if len(body) % 8:
+        _refuse("has a ZIP64 field of an odd length", name)
     numbers = struct.unpack_from(f"<{len(body) // 8}Q", body)
     if len(numbers) < sum(wanted):
         _refuse("has a ZIP64 field that is too short", name)
@@ -311,10 +317,9 @@ def _name(raw: bytes, flags: int) -> str:
         _refuse("has a name that is neither ASCII nor marked as UTF-8", raw.decode("latin-1"))
 
 
-def _mode(attributes: int, made_by: int, name: str) -> int:
+def _mode(attributes: int, name: str) -> int:
+    # Python on Windows writes a Unix mode and says that MS-DOS did; pip and uv believe the mode.
     mode = attributes >> 16
-    if made_by >> 8 != _UNIX or mode == 0:
-        return 0
     kind = stat.S_IFMT(mode)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         _refuse("is a link or a device", name)
@@ -322,17 +327,16 @@ def _mode(attributes: int, made_by: int, name: str) -> int:
 
 
 def _check_names(members: list[Member]) -> None:
+    """Refuse names that could mean two things.
+
+    Names that differ in case or in their spelling of Unicode are two names on Linux, and honest
+    wheels have such.
+    """
     files: set[str] = set()
     folders: set[str] = set()
     for member in members:
         name = member.name.removesuffix("/")
-        parts = name.split("/")
-        if _UNPRINTABLE.search(name) or any(part in ("", ".", "..") for part in parts):
-            _refuse("is no plain relative path", member.name)
-        if max(map(len, map(str.encode, parts))) > _NAME_BYTES:
-            _refuse(f"has a name longer than {_NAME_BYTES} bytes", member.name)
-        if any(part.startswith(".wh.") for part in parts):
-            _refuse("would delete files when the image is unpacked (whiteout)", member.name)
+        _check_name(name, member.name)
         if member.name.endswith("/"):
             if member.size_bytes:
                 _refuse("is a directory with content", member.name)
@@ -340,6 +344,8 @@ def _check_names(members: list[Member]) -> None:
             continue
         if name in files:
             _refuse("stands in the archive twice", member.name)
+        if stat.S_ISDIR(member.mode):
+            _refuse("is a file by its name and a directory by its mode", member.name)
         files.add(name)
         at = name.find("/")
         while at >= 0:
@@ -347,6 +353,19 @@ def _check_names(members: list[Member]) -> None:
             at = name.find("/", at + 1)
     for name in sorted(files & folders):
         _refuse("is both a file and a directory", name)
+
+
+def _check_name(name: str, shown: str) -> None:
+    parts = name.split("/")
+    unplain = _UNPRINTABLE.search(name) or _DRIVE.match(name)
+    if unplain or any(part in ("", ".", "..") for part in parts):
+        _refuse("is no plain relative path", shown)
+    if max(map(len, map(str.encode, parts))) > _NAME_BYTES:
+        _refuse(f"has a name longer than {_NAME_BYTES} bytes", shown)
+    if len(name.encode()) > _PATH_BYTES:
+        _refuse(f"has a path longer than {_PATH_BYTES} bytes", shown)
+    if any(part.startswith(".wh.") for part in parts):
+        _refuse("would delete files when the image is unpacked (whiteout)", shown)
 
 
 def _stored(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
@@ -15,7 +16,7 @@ from wheelship.errors import InputError, NetworkError
 from wheelship.events import Emit
 from wheelship.files.digest import file_digest
 from wheelship.lock.model import LockedWheel
-from wheelship.store.store import Store
+from wheelship.store.store import Store, discard
 
 if TYPE_CHECKING:
     from wheelship.fetch.fetcher import Fetcher
@@ -88,16 +89,18 @@ class StoredArtifacts:
         Raises:
             NetworkError: it is nowhere to be had.
         """
-        self._store.download(file.sha256).unlink(missing_ok=True)
+        discard(self._store.download(file.sha256))
         self._futures.pop(file.sha256, None)
         return self.path(file)
 
     def _get(self, file: LockedFile) -> Path:
         stored = self._store.download(file.sha256)
-        if _is_there(stored, file):
-            if isinstance(file, LockedWheel) or file_digest(stored).hex == file.sha256:
+        if os.path.lexists(stored):
+            # A wheel's reader checks its hash; that of a package could not ask for another one.
+            is_wheel = isinstance(file, LockedWheel)
+            if _is_there(stored, file) and (is_wheel or file_digest(stored).hex == file.sha256):
                 return stored
-            stored.unlink()  # unlike a wheel's, packages' reader could not ask to replace one
+            discard(stored)  # a download would trust it
         if isinstance(file, LockedWheel):
             for path in self._local(file):
                 if _is_there(path, file):

@@ -30,16 +30,18 @@ def check_conflicts(plan: ImagePlan, records: dict[Digest, LayerRecord], store: 
     # The configuration names another user on purpose: it replaces the base's passwd and group.
     keys = [one.key for one in made if not isinstance(one.recipe, ConfigurationRecipe)]
     _check_base(plan, made, store)
-    verdict = Digest.of(canonical_json(["conflicts", 3, [key.hex for key in keys]]))
+    verdict = Digest.of(canonical_json(["conflicts", 4, [key.hex for key in keys]]))
     if store.marked(verdict)[0]:
         return
     owners: dict[str, tuple[str, str]] = {}
     folders: dict[str, str] = {}
+    others: dict[str, str] = {}
     titles = {layer.key: layer.title for layer in plan.layers}
     for key in keys:
         for row in store.index(key):
             _note_folders(folders, row.path, titles[key])
-            if not row.sha256:
+            if not row.sha256:  # a link or a directory
+                others.setdefault(row.path, titles[key])
                 continue
             seen = owners.setdefault(row.path, (row.sha256, titles[key]))
             if seen[0] != row.sha256:
@@ -48,6 +50,8 @@ def check_conflicts(plan: ImagePlan, records: dict[Digest, LayerRecord], store: 
         raise _conflict(
             f"{owners[path][1]} holds a file where {folders[path]} holds a directory", path
         )
+    for path in sorted(owners.keys() & others.keys()):
+        raise _conflict(f"{owners[path][1]} holds a file where {others[path]} holds a link", path)
     store.mark(verdict)
 
 

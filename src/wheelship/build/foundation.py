@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -164,6 +164,7 @@ def debian_lock(
         around.now,
         around.emit,
         keep=None if upgrade or not same else same[0],
+        seen=_newest_dates(entries, release),
     )
     needed = _needed(request)
     kept = [
@@ -173,6 +174,15 @@ def debian_lock(
     ]
     write_lock(path, [*kept, made], locked.images)
     return made, True
+
+
+def _newest_dates(entries: Iterable[DebianLock], release: str) -> dict[str, str]:
+    """Return the date of the newest release file that was ever locked, by suite."""
+    dates: dict[str, str] = {}
+    for entry in entries:
+        for suite in entry.suites if entry.release == release else ():
+            dates[suite.name] = max(suite.date, dates.get(suite.name, ""))
+    return dates
 
 
 def _needed(request: Request) -> set[tuple[str, str, tuple[str, ...]]]:

@@ -10,7 +10,8 @@ packages; of ``images`` reference, platform and Python. Without images the key i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ __all__ = [
     "LOCK_NAME",
     "InvalidLockFile",
     "LockFile",
+    "all_or_nothing",
     "find_debian",
     "find_image",
     "read_lock",
@@ -119,3 +121,23 @@ def write_lock(
     with disk_errors(path.parent, "build with --locked where the project is read-only"):
         write_file(path, data, synced=True)
     return Digest.of(data)
+
+
+@contextmanager
+def all_or_nothing(paths: Iterable[Path]) -> Iterator[None]:
+    """Put the locks at ``paths`` back as they were when the block fails.
+
+    The locks of wheels and of the base belong together: a failure between them would leave one
+    that was never built with the other.
+    """
+    before = {path: path.read_bytes() if path.is_file() else None for path in paths}
+    try:
+        yield
+    except BaseException:
+        for path, data in before.items():
+            with suppress(OSError):
+                if data is None:
+                    path.unlink(missing_ok=True)
+                elif path.read_bytes() != data:
+                    write_file(path, data, synced=True)
+        raise

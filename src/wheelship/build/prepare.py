@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from wheelship.build.foundation import base_lock, base_targets
 from wheelship.build.lockfile import LOCK_NAME
+from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError
-from wheelship.events import Emit
+from wheelship.events import Emit, Warned
 from wheelship.lock.consistency import check_gpu_targets, check_selection
 from wheelship.lock.document import lock_path
 from wheelship.lock.inputs import lock_inputs
@@ -173,6 +174,7 @@ def prepare(
     interpreter = Environment(python=variant.python).interpreter
     sources = snapshot(request.project, variant, partial(console_script, interpreter))
     note("sources")
+    _warn_of_waivers(variant, wheels, base, around.emit)
     plan = plan_image(
         Inputs(
             name=request.image_name,
@@ -203,6 +205,28 @@ def prepare(
         base=base,
         lock=f"wrote {' and '.join(written)}" if written else kept,
     )
+
+
+def _warn_of_waivers(
+    variant: Variant, wheels: tuple[LockedWheel, ...], base: Foundation, emit: Emit
+) -> None:
+    """Say which waivers are for packages that the image does not have."""
+    packages = base.packages if isinstance(base, DebianLock) else ()
+    locked = {
+        "waive-record": {wheel.name: wheel.version for wheel in wheels},
+        "waive-scripts": {package.name: package.version for package in packages},
+    }
+    given = {"waive-record": variant.waive_record, "waive-scripts": variant.waive_scripts}
+    for key, waivers in given.items():
+        for one in waivers:
+            version = locked[key].get(one.package)
+            # A script that is waived for another version is an error of its own.
+            other = key == "waive-record" and one.version not in (None, version)
+            if version is None or other:
+                named = f"{one.package} {one.version or ''}".rstrip()
+                held = "no such package" if version is None else f"{one.package} {version}"
+                text = f"{key} names {named}, but the image has {held}"
+                emit(Warned("unused-waiver", text, hint="remove it"))
 
 
 def _locked_wheels(

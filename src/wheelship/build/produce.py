@@ -14,6 +14,7 @@ from wheelship.build.context import BuildContext
 from wheelship.build.errors import Cancelled
 from wheelship.build.realize import layer_entries
 from wheelship.build.shelf import WheelShelf
+from wheelship.build.wheels import owner_of
 from wheelship.build.workshop import Workshop
 from wheelship.debian.lock import DebianLock, LockedPackage
 from wheelship.events import Advanced, Finished, Started
@@ -88,9 +89,7 @@ def _one(
                 writer.add(entry)
                 empty = False
         except ContentMismatch as error:
-            raise ContentMismatch(
-                error.message, where=f"{layer.title}: {error.where}", hint=_DAMAGED
-            ) from error
+            raise _named(error, layer, workshop) from error
         if empty:
             record = store.put_layer(layer.key, None, None)
         else:
@@ -99,6 +98,15 @@ def _one(
             record = store.put_layer(layer.key, path, finished)
     emit(Finished("layer", layer.title, "done"))
     return record
+
+
+def _named(error: ContentMismatch, layer: LayerPlan, workshop: Workshop) -> ContentMismatch:
+    """Return ``error`` with the package it is about: a layer may hold dozens of wheels."""
+    title = layer.title
+    if isinstance(layer.recipe, WheelsRecipe) and error.where:
+        owner = owner_of(layer.recipe, workshop.shelf, error.where)
+        title = title if owner is None else f"{owner.name} {owner.version}"
+    return ContentMismatch(error.message, where=f"{title}: {error.where}", hint=_DAMAGED)
 
 
 def _needed(layers: list[LayerPlan]) -> list[LockedWheel | LockedPackage]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Lock
 
 from wheelship.build.context import BuildContext
+from wheelship.events import Warned
 from wheelship.lock.model import LockedWheel
 from wheelship.wheel.errors import WrongWheel
 from wheelship.wheel.reader import Wheel, open_wheel
@@ -44,7 +45,17 @@ class WheelShelf:
             turn = self._turns.setdefault(key, Lock())
         with turn:
             if key not in self._open:
-                self._open[key] = self._opened(locked, waive_record=waive_record)
+                wheel = self._opened(locked, waive_record=waive_record)
+                if waive_record and not wheel.waived:
+                    self._context.emit(
+                        Warned(
+                            "unused-waiver",
+                            f"waive-record names {locked.name} {locked.version}, whose RECORD is"
+                            " right",
+                            hint="remove it",
+                        )
+                    )
+                self._open[key] = wheel
             return self._open[key]
 
     def _opened(self, locked: LockedWheel, *, waive_record: bool) -> Wheel:

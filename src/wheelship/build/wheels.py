@@ -9,12 +9,13 @@ from wheelship.archive.entry import Content, Deflated, File, InMemory
 from wheelship.build.errors import ConflictingFiles
 from wheelship.build.shelf import WheelShelf
 from wheelship.bytecode.compiler import Module
+from wheelship.lock.model import LockedWheel
 from wheelship.plan.model import WheelsRecipe
 from wheelship.wheel.environment import Environment
 from wheelship.wheel.install import installed_entries, python_sources
 from wheelship.wheel.reader import Wheel
 
-__all__ = ["wheel_files", "wheel_modules"]
+__all__ = ["owner_of", "wheel_files", "wheel_modules"]
 
 
 def wheel_files(recipe: WheelsRecipe, shelf: WheelShelf) -> list[File]:
@@ -23,7 +24,7 @@ def wheel_files(recipe: WheelsRecipe, shelf: WheelShelf) -> list[File]:
     A path claimed by several wheels is kept once when they agree on its bytes.
 
     Raises:
-        ConflictingFiles: they do not agree.
+        ConflictingFiles: they do not agree, or one has a file where another has a directory.
     """
     environment = Environment(python=recipe.python)
     claimed: dict[str, tuple[File, str]] = {}
@@ -40,7 +41,32 @@ def wheel_files(recipe: WheelsRecipe, shelf: WheelShelf) -> list[File]:
                     hint=f'leave one of them out: exclude = ["{locked.name}"], or its file:\n'
                     f'omit = {{ {locked.name} = ["{_below(file.path, environment)}"] }}',
                 )
+    _check_folders(claimed)
     return [claimed[path][0] for path in sorted(claimed)]
+
+
+def owner_of(recipe: WheelsRecipe, shelf: WheelShelf, path: str) -> LockedWheel | None:
+    """Return the wheel that a file of the layer comes from; looked up only when it is bad."""
+    environment = Environment(python=recipe.python)
+    for locked in recipe.wheels:
+        wheel = shelf.wheel(locked, waive_record=locked.name in recipe.waived)
+        files = installed_entries(wheel, environment, recipe.omit_of(locked))
+        if any(file.path == path for file in files):
+            return locked
+    return None
+
+
+def _check_folders(claimed: dict[str, tuple[File, str]]) -> None:
+    for path, (_, owner) in claimed.items():
+        folder = path.rpartition("/")[0]
+        while folder:
+            if folder in claimed:
+                other = claimed[folder][1]
+                raise ConflictingFiles(
+                    f"{other} installs a file where {owner} has a directory: /{folder}",
+                    hint=f'leave one of them out: exclude = ["{owner}"]',
+                )
+            folder = folder.rpartition("/")[0]
 
 
 def wheel_modules(recipe: WheelsRecipe, shelf: WheelShelf) -> Iterator[Module]:

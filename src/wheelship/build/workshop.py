@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Lock
 
-from wheelship.archive.unpack import remove_tree
 from wheelship.base.model import BaseImage
 from wheelship.build.context import BuildContext
 from wheelship.build.shelf import WheelShelf
 from wheelship.bytecode.compiler import Compiler, Module
-from wheelship.bytecode.process import Interpreter
+from wheelship.bytecode.process import Interpreter, warm_up
 from wheelship.debian.lock import DebianLock, LockedPackage
 from wheelship.errors import InputError
 from wheelship.events import Finished, Started
@@ -42,6 +41,7 @@ class Workshop:
         self._context = context
         self._lock = Lock()
         self.shelf = WheelShelf(context)
+        self._roots: dict[Digest, Path] = {}
         self._compilers: dict[Path, Compiler] = {}
 
     def close(self) -> None:
@@ -57,14 +57,9 @@ class Workshop:
             ForeignInterpreter: it is of another architecture.
         """
         with self._lock:
-            root = self._root(lock)
+            root = self._root(lock, python)
             if root not in self._compilers:
-                command, environment = _command(root, lock, python)
-                interpreter = Interpreter(
-                    command=tuple(command),
-                    environment=tuple(sorted(environment.items())),
-                    python=python,
-                )
+                interpreter = _interpreter(root, lock, python)
                 self._compilers[root] = Compiler(interpreter, self._context.jobs)
             return self._compilers[root]
 
@@ -74,7 +69,7 @@ class Workshop:
         Of an image only those for which it brings no bytecode, and none of its site-packages.
         """
         with self._lock:
-            root = self._root(lock)
+            root = self._root(lock, python)
         if isinstance(lock, BaseImage):
             yield from _uncompiled(root, lock)
             return
@@ -83,7 +78,7 @@ class Workshop:
             if path.is_file() and not path.is_symlink():
                 yield Module(path=path.relative_to(root).as_posix(), read=path.read_bytes)
 
-    def _root(self, lock: Foundation) -> Path:
+    def _root(self, lock: Foundation, python: str) -> Path:
         architecture = (
             lock.platform.architecture if isinstance(lock, BaseImage) else lock.architecture
         )
@@ -92,24 +87,22 @@ class Workshop:
                 f"an image for {architecture} cannot get bytecode on {self._context.machine}",
                 hint='set bytecode = "none", or build on a machine of that architecture',
             )
-        store = self._context.store
-        root = store.interpreter_root(_root_key(lock))
-        if root.is_dir():
-            return root
-        emit, subject = self._context.emit, "interpreter"
+        key = _root_key(lock)
+        if key not in self._roots:
+            self._roots[key] = self._context.store.find_root(key) or self._unpack(key, lock, python)
+        return self._roots[key]
+
+    def _unpack(self, key: Digest, lock: Foundation, python: str) -> Path:
+        emit, subject, store = self._context.emit, "interpreter", self._context.store
         emit(Started("bytecode", subject))
         with store.work_directory() as work:
             if isinstance(lock, BaseImage):
+                # Not warmed up: what it left in its own tree would be taken for the base's.
                 self._unpack_image(lock, work / "root")
             else:
                 self._unpack_packages(lock, work / "root")
-            try:
-                (work / "root").rename(root)
-            except OSError:
-                # Another build was first; its tree has the same content.
-                if not root.is_dir():
-                    raise
-                remove_tree(work / "root")
+                warm_up(_interpreter(work / "root", lock, python))
+            root = store.put_root(key, work / "root")
         emit(Finished("bytecode", subject, "done"))
         return root
 
@@ -134,10 +127,10 @@ class Workshop:
         # As root of the image would read it. What compiling does not need stays packed.
         unpack(layers, root, reader=(0, 0), wanted=_interpreter_files(image))
         Relocated(root, {}, ()).prepare()
-        for top, names, _ in os.walk(root):
-            for path in (Path(top, name) for name in names):
+        for top, directories, files in os.walk(root):
+            for path in (Path(top, name) for name in (*directories, *files)):
                 if not path.is_symlink():
-                    unlock(path)  # so that the store can be pruned
+                    unlock(path)  # so that the store can read it, and prune it
 
 
 def _interpreter_files(image: BaseImage) -> Callable[[str], bool]:
@@ -162,6 +155,13 @@ def _root_key(lock: Foundation) -> Digest:
     if isinstance(lock, BaseImage):
         return Digest.of(canonical_json(["base image", 1, lock.files.hex]))
     return Digest.of(canonical_json([1, [package.sha256 for package in _packages(lock)]]))
+
+
+def _interpreter(root: Path, lock: Foundation, python: str) -> Interpreter:
+    command, environment = _command(root, lock, python)
+    return Interpreter(
+        command=tuple(command), environment=tuple(sorted(environment.items())), python=python
+    )
 
 
 def _command(root: Path, lock: Foundation, python: str) -> tuple[list[str], dict[str, str]]:

@@ -82,7 +82,8 @@ class Compiler:
         try:
             process = self._idle.get_nowait()
         except Empty:
-            process = InterpreterProcess(self._interpreter)
+            # -B: the interpreter's directory stays as it was found, for its next user checks it.
+            process = InterpreterProcess(self._interpreter, "-B")
         try:
             answers = process.compile(batch)
         except BaseException:

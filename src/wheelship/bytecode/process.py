@@ -14,7 +14,7 @@ from typing import IO, TypeAlias
 from wheelship.bytecode import worker
 from wheelship.errors import MachineError
 
-__all__ = ["Batch", "CompilerFailed", "Interpreter", "InterpreterProcess"]
+__all__ = ["Batch", "CompilerFailed", "Interpreter", "InterpreterProcess", "warm_up"]
 
 Batch: TypeAlias = list[tuple[str, bytes]]
 """Sources by the path at which they lie in a layer."""
@@ -44,16 +44,17 @@ class Interpreter:
 
 
 class InterpreterProcess:
-    """A started interpreter; one batch at a time.
+    """A started interpreter; one batch at a time. ``options`` are further ones of Python.
 
     Raises:
         CompilerFailed: it cannot be started.
     """
 
-    def __init__(self, interpreter: Interpreter) -> None:
+    def __init__(self, interpreter: Interpreter, *options: str) -> None:
         self._interpreter = interpreter
         # Not -I: that would also ignore the hash seed; the environment is ours from end to end.
-        command = [*interpreter.command, "-s", "-S", "-P", "-X", "utf8", str(_WORKER)]
+        flags = [*options, "-s", "-S", "-P", "-X", "utf8"]
+        command = [*interpreter.command, *flags, str(_WORKER)]
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         try:
             self._process = subprocess.Popen(  # the image's own interpreter, by absolute path
@@ -115,6 +116,19 @@ class InterpreterProcess:
             where=self._interpreter.command[0],
             hint='build without bytecode: bytecode = "none" in [tool.wheelship]',
         )
+
+
+def warm_up(interpreter: Interpreter) -> None:
+    """Let the interpreter keep the bytecode of what it imports itself: it is started many times.
+
+    Raises:
+        CompilerFailed: it could not be run.
+    """
+    process = InterpreterProcess(interpreter)
+    try:
+        process.compile([("warm_up.py", b"")])
+    finally:
+        process.close()
 
 
 def _frame(module: tuple[str, bytes]) -> bytes:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -205,7 +206,7 @@ def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> l
     chosen = choose_variants(request, call.variants, every=call.every)
     phases.end("request")
     store = Store(settings.store_root)
-    try:
+    with closing(store), store.in_use():
         wanted = [
             (variant.name, platform)
             for variant in chosen
@@ -229,8 +230,6 @@ def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> l
             for one in prepared
         ]
         return push_all(made, pushes, call.tools, view.emit, whatever_the_budget=call.over_budget)
-    finally:
-        store.close()
 
 
 def _prepare(

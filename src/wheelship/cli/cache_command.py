@@ -68,7 +68,10 @@ def prune_store(settings: Settings, keep: str | None) -> None:
     """Remove what was not used for longest; without --keep, everything."""
     from wheelship.request.value import parse_size
 
-    freed = prune(Store(settings.store_root), parse_size(keep) if keep else 0)
+    def waiting() -> None:
+        sys.stderr.write("waiting for the builds that use the store\n")
+
+    freed = prune(Store(settings.store_root), parse_size(keep) if keep else 0, waiting)
     if settings.json:
         sys.stdout.write(
             json.dumps({"schema": "wheelship.cache-prune/1", "freed_bytes": freed}) + "\n"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wheelship.cli.place import Place, find_image, read_project
+from wheelship.cli.place import Place, find_image, layout_of, read_project
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
 from wheelship.errors import GateFailed
@@ -78,9 +78,10 @@ def command(
 ) -> None:
     """Start IMAGE as its users would, and prove that it works.
 
-    IMAGE is a project (its last build), an OCI layout, or oci:DIR[:TAG]. Checked are: it starts on
-    a read-only root as its own user, becomes healthy by its own probe, imports what it needs,
-    answers a request as [tool.wheelship.check] expects, and stops when it is told to.
+    IMAGE is a project (its last build), oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, or
+    just the path of one of these. Checked are: it starts on a read-only root as its own user,
+    becomes healthy by its own probe, imports what it needs, answers a request as
+    [tool.wheelship.check] expects, and stops when it is told to.
 
     Exit status 1 says that a check failed.
     """
@@ -104,12 +105,12 @@ def _check(
     from wheelship.store.layout import read_layout
     from wheelship.store.store import Store
 
-    stored = read_layout(place.layout, place.tag)
     environ = settings.environ
     path = client or environ.get("WHEELSHIP_DOCKER") or shutil.which("docker")
     store = Store(settings.store_root)
     try:
-        with store.work_directory() as workspace:
+        with store.work_directory() as workspace, store.work_directory() as unpacked:
+            stored = read_layout(layout_of(place, unpacked), place.tag)
             machine = Machine(
                 docker=Client(path=Path(path), environment=environ) if path else None,
                 workspace=workspace,
@@ -127,7 +128,7 @@ def _spec(place: Place, stored: StoredImage) -> CheckSpec:
     from wheelship.engine.check import CheckSpec
     from wheelship.request.model import Check
 
-    project = place.project or _project_beside(place.layout)
+    project = place.project or _project_beside(place.path)
     if project is None:
         return CheckSpec(check=Check(), project=Path(tempfile.gettempdir()))
     request = read_project(project)
@@ -143,10 +144,10 @@ def _spec(place: Place, stored: StoredImage) -> CheckSpec:
     )
 
 
-def _project_beside(layout: Path) -> Path | None:
-    """Return the project whose ``dist`` the layout lies in, if it does."""
-    root = layout.parent.parent
-    inside = layout.parent.name == "dist" and (root / "pyproject.toml").is_file()
+def _project_beside(path: Path) -> Path | None:
+    """Return the project whose ``dist`` the image lies in, if it does."""
+    root = path.parent.parent
+    inside = path.parent.name == "dist" and (root / "pyproject.toml").is_file()
     return root if inside else None
 
 
@@ -156,7 +157,7 @@ def _files(place: Place, stored: StoredImage) -> ImageFiles:
     from wheelship.oci.digest import Digest
     from wheelship.store.docker_archive import write_docker_archive
 
-    reference = f"{place.layout.name}:{stored.reference}"
+    reference = f"{place.path.name.removesuffix('.tar').lower()}:{stored.reference}"
     return ImageFiles(
         reference=reference,
         manifest_digest=stored.digest,

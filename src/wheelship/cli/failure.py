@@ -6,12 +6,13 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any
 
 from wheelship.cli.settings import Settings
-from wheelship.errors import ExitStatus, WheelshipError
+from wheelship.errors import ExitStatus, MachineError, WheelshipError
 
-__all__ = ["render_bug", "render_failure"]
+__all__ = ["OutputLost", "render_bug", "render_failure", "render_lost_output", "render_usage"]
 
 _RED, _BOLD, _CYAN, _PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[36m", "\x1b[0m"
 
@@ -27,6 +28,24 @@ def render_failure(error: WheelshipError, settings: Settings) -> int:
     return error.exit_status
 
 
+class OutputLost(MachineError):
+    """The result could not be written to stdout; what was built is there."""
+
+    code = "output-lost"
+
+
+def render_lost_output(error: OSError) -> int:
+    """Say on stderr that stdout could not be written to, and return the exit status for it."""
+    lost = OutputLost(
+        f"cannot be written to: {error.strerror}",
+        where="stdout",
+        hint="let it lead to a place with room; what was built is there",
+    )
+    with suppress(OSError):
+        sys.stderr.write(_text(lost, colored=False))
+    return lost.exit_status
+
+
 def render_bug(error: Exception, settings: Settings) -> int:
     """Write what is needed to report a bug and return the exit status for it."""
     name = type(error).__name__
@@ -39,6 +58,19 @@ def render_bug(error: Exception, settings: Settings) -> int:
     else:
         sys.stderr.write("  hint: run again with --verbose and report the traceback\n")
     return ExitStatus.BUG
+
+
+def render_usage(message: str, help_command: str) -> int:
+    """Write what is wrong with the command line as JSON and return the exit status for it."""
+    document = {
+        "code": "usage",
+        "message": message,
+        "where": None,
+        "hint": help_command,
+        "exit_status": int(ExitStatus.USAGE),
+    }
+    sys.stdout.write(json.dumps({"error": document}, indent=2) + "\n")
+    return ExitStatus.USAGE
 
 
 def _document(error: WheelshipError) -> dict[str, Any]:

@@ -12,11 +12,15 @@ from typing import ClassVar
 import click
 
 from wheelship import __version__
-from wheelship.cli.failure import render_bug, render_failure
+from wheelship.cli.failure import render_bug, render_failure, render_usage
 from wheelship.cli.settings import Settings, common_options
 from wheelship.errors import ExitStatus, WheelshipError
 
-__all__ = ["command_group", "run"]
+__all__ = ["Terminated", "command_group", "run"]
+
+
+class Terminated(BaseException):
+    """The system wants this process to end (SIGTERM); what is unfinished is tidied up first."""
 
 
 class _Commands(click.Group):
@@ -63,7 +67,7 @@ class _Commands(click.Group):
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 done, 1 a gate failed (budget, check), 2 usage, 3 input or "
-    "configuration, 4 network, 5 this machine, 70 a bug, 130 interrupted.",
+    "configuration, 4 network, 5 this machine, 70 a bug, 130 interrupted, 143 terminated.",
 )
 @click.version_option(__version__, "-V", "--version", message="wheelship %(version)s")
 @common_options
@@ -83,6 +87,14 @@ def command_group() -> click.Group:
     return _wheelship
 
 
+def _stdout_is_lost() -> bool:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
 def run(argv: Sequence[str]) -> int:
     """Parse ``argv``, run the command and return the exit status; errors are rendered here."""
     settings = Settings(environ=dict(os.environ))
@@ -92,16 +104,31 @@ def run(argv: Sequence[str]) -> int:
             args=list(argv), prog_name="wheelship", standalone_mode=False, obj=settings
         )
     except click.ClickException as error:
-        error.show()
-        return ExitStatus.USAGE
-    except (click.Abort, KeyboardInterrupt):
-        sys.stderr.write("interrupted\n")
-        return ExitStatus.INTERRUPTED
+        return _misused(error, as_json=settings.json or "--json" in _options(argv))
+    except (click.Abort, KeyboardInterrupt, Terminated) as end:
+        ended = ExitStatus.TERMINATED if isinstance(end, Terminated) else ExitStatus.INTERRUPTED
+        sys.stderr.write(f"{ended.name.lower()}\n")
+        return ended
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitStatus.DONE
     except WheelshipError as error:
         return render_failure(error, settings)
     except Exception as error:  # noqa: BLE001 - the outermost frame: anything here is our bug
-        return render_bug(error, settings)
+        # A stdout that takes nothing is no bug: the end of the program says so.
+        return ExitStatus.DONE if _stdout_is_lost() else render_bug(error, settings)
     return status if isinstance(status, int) else ExitStatus.DONE
+
+
+def _options(argv: Sequence[str]) -> Sequence[str]:
+    """Return what can be options; parsing may have failed before it got to ``--json``."""
+    return argv[: argv.index("--")] if "--" in argv else argv
+
+
+def _misused(error: click.ClickException, *, as_json: bool) -> int:
+    if not as_json:
+        error.show()
+        return ExitStatus.USAGE
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    called = context.command_path if context is not None else "wheelship"
+    return render_usage(error.format_message(), f"{called} --help")

@@ -57,8 +57,10 @@ def command(
     Versions that are locked already are kept where the requirements still allow them. Commit both
     files: a build from them needs no resolver and always gives the same image.
     """
+    from wheelship.build.lockfile import LOCK_NAME, all_or_nothing
     from wheelship.build.prepare import choose_variants
     from wheelship.cli.services import native_platform, surroundings
+    from wheelship.lock.document import lock_path
     from wheelship.request.read import read_request
     from wheelship.store.store import Store
 
@@ -68,10 +70,13 @@ def command(
         store = Store(settings.store_root)
         try:
             around = surroundings(settings, store, view.emit, offline=offline, insecure=insecure)
-            changes = {
-                variant.name: _lock(request, variant, around, upgrade=upgrade, packages=packages)
-                for variant in chosen
-            }
+            root = request.project.root
+            names = [LOCK_NAME, *(lock_path(root, variant.name).name for variant in chosen)]
+            with all_or_nothing(root / name for name in names):
+                changes = {
+                    one.name: _lock(request, one, around, upgrade=upgrade, packages=packages)
+                    for one in chosen
+                }
         finally:
             store.close()
     _show(changes, settings)

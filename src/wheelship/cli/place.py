@@ -15,7 +15,7 @@ from wheelship.errors import InputError
 if TYPE_CHECKING:
     from wheelship.request.model import Request
 
-__all__ = ["NoImage", "Place", "find_image", "insecure_option", "read_project"]
+__all__ = ["NoImage", "Place", "find_image", "insecure_option", "layout_of", "read_project"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -28,15 +28,18 @@ class NoImage(InputError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the image is, and the project that says what to expect of it, if there is one."""
+    """Where the image is, and the project that says what to expect of it, if there is one.
 
-    layout: Path
+    ``path`` is an OCI layout, or a file with one inside.
+    """
+
+    path: Path
     tag: str | None
     project: Path | None
 
 
 def find_image(image: str, variant: str | None, project: Path | None = None) -> Place:
-    """Return where IMAGE is: a project (its last build), an OCI layout, or ``oci:DIR[:TAG]``.
+    """Return where IMAGE is: a project (its last build), a layout, or an archive.
 
     Raises:
         NoImage: it is none of these.
@@ -44,17 +47,23 @@ def find_image(image: str, variant: str | None, project: Path | None = None) -> 
     kind, colon, rest = image.partition(":")
     if colon and kind == "oci":
         path, _, tag = rest.rpartition(":") if ":" in rest else (rest, "", "")
-        return Place(layout=Path(path).resolve(), tag=tag or variant, project=project)
+        return Place(path=Path(path).resolve(), tag=tag or variant, project=project)
+    if colon and kind in ("oci-archive", "docker-archive"):
+        if not Path(rest).is_file():
+            raise NoImage("is no file", where=image, hint=f"wheelship build --output {image}")
+        return Place(path=Path(rest).resolve(), tag=None, project=project)
     path_given = Path(image).resolve()
     if (path_given / "index.json").is_file():
-        return Place(layout=path_given, tag=variant, project=project)
+        return Place(path=path_given, tag=variant, project=project)
+    if path_given.is_file():
+        return Place(path=path_given, tag=None, project=project)
     if any((path_given / name).is_file() for name in ("pyproject.toml", "wheelship.toml")):
         layout = path_given / "dist" / read_project(path_given).image_name
         if not (layout / "index.json").is_file():
             raise NoImage("has not been built yet", where=image, hint=f"wheelship build {image}")
-        return Place(layout=layout, tag=variant, project=project or path_given)
+        return Place(path=layout, tag=variant, project=project or path_given)
     raise NoImage(
-        "is neither a project nor an OCI layout",
+        "is neither a project nor an OCI layout or archive",
         where=image,
         hint="name a project, or oci:DIR[:TAG] as `wheelship build` wrote it",
     )
@@ -66,6 +75,18 @@ def read_project(root: Path) -> Request:
     from wheelship.request.read import read_request
 
     return read_request(root, native=native_platform())
+
+
+def layout_of(place: Place, workspace: Path) -> Path:
+    """Return the layout, unpacked into ``workspace`` where it lies in a file."""
+    if place.path.is_dir():
+        return place.path
+    from wheelship.store.errors import disk_errors
+    from wheelship.store.read_archive import unpack_layout
+
+    with disk_errors(workspace):
+        unpack_layout(place.path, workspace / "layout")
+    return workspace / "layout"
 
 
 def insecure_option(function: _F) -> _F:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, Self
 
@@ -97,4 +98,5 @@ class ProgressView:
         if self._progress is not None:
             self._progress.console.print(text, markup=False, highlight=False)
         else:
-            sys.stderr.write(text + "\n")
+            with suppress(OSError):  # a build does not depend on who listens
+                sys.stderr.write(text + "\n")

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wheelship.cli.place import Place, find_image, insecure_option
+from wheelship.cli.place import Place, find_image, insecure_option, layout_of
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
 
 if TYPE_CHECKING:
-    from wheelship.sink.model import Delivered, Parcel, Tools
-    from wheelship.sink.output import RegistryOutput
+    from wheelship.sink.model import Delivered, Parcel
     from wheelship.store.store import Store
 
 __all__ = ["command"]
@@ -42,11 +41,14 @@ def command(
 ) -> None:
     """Push IMAGE to a registry as REF.
 
-    IMAGE is a project (its last build), an OCI layout, or oci:DIR[:TAG]. REF is HOST/NAME[:TAG];
-    without a tag the image keeps its own. Layers that the registry has are not sent, and the tag
-    moves when everything else is there. Credentials are those of docker login and podman login.
+    IMAGE is a project (its last build), oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, or
+    just the path of one of these. REF is HOST/NAME[:TAG]; without a tag the image keeps its own.
+
+    Layers that the registry has are not sent, and the tag moves when everything else is there.
+    Credentials are those of docker login and podman login.
     """
     from wheelship.cli.services import make_registry
+    from wheelship.sink.deliver import deliver
     from wheelship.sink.model import Tools
     from wheelship.sink.output import RegistryOutput
     from wheelship.store.store import Store
@@ -58,28 +60,21 @@ def command(
         store = Store(settings.store_root)
         try:
             tools = Tools(registry=lambda: make_registry(settings, view.emit, insecure=insecure))
-            done = _push(place, output, tools, store, view)
+            with store.work_directory() as unpacked:
+                parcel = _parcel(place, layout_of(place, unpacked), store)
+                (done,) = deliver(parcel, [output], tools, view.emit)
         finally:
             store.close()
     _show(done, time.monotonic() - began, settings)
 
 
-def _push(
-    place: Place, output: RegistryOutput, tools: Tools, store: Store, view: ProgressView
-) -> Delivered:
-    from wheelship.sink.deliver import deliver
-
-    (done,) = deliver(_parcel(place, store), [output], tools, view.emit)
-    return done
-
-
-def _parcel(place: Place, store: Store) -> Parcel:
+def _parcel(place: Place, layout: Path, store: Store) -> Parcel:
     from wheelship.oci.digest import Digest
     from wheelship.sink.model import Parcel
     from wheelship.sink.whereabouts import Whereabouts
     from wheelship.store.layout import read_layout
 
-    stored = read_layout(place.layout, place.tag)
+    stored = read_layout(layout, place.tag)
     files = {one.digest: one.path for one in stored.layers}
 
     def blob(digest: Digest) -> Path:
@@ -87,7 +82,7 @@ def _parcel(place: Place, store: Store) -> Parcel:
 
     return Parcel(
         image=stored,
-        reference=f"{place.layout.name}:{stored.reference}",
+        reference=f"{place.path.name}:{stored.reference}",
         blob=blob,
         linked=lambda _: None,
         whereabouts=Whereabouts(store),

@@ -88,7 +88,14 @@ class SuiteIndex:
         if key not in self._starts:
             return []
         starts = [self._starts[key], *self._more.get(key, ())]
-        return [self._read(start) for start in starts]
+        found: dict[str, Available] = {}
+        for package in map(self._read, starts):
+            other = found.setdefault(package.version, package)
+            if other.sha256 != package.sha256:
+                raise IndexMismatch(
+                    f"two different files are {name} {package.version}", where=self._where
+                )
+        return list(found.values())
 
     def providers(self, name: str) -> set[str]:
         """Return the names of the packages that provide ``name``."""

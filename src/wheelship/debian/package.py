@@ -24,6 +24,7 @@ from wheelship.debian.member import Limits, Member, read_members
 
 __all__ = ["DebPackage", "open_package"]
 
+_REPORT = "report it to the package's maintainers, and leave it out of `system-packages`"
 _CHUNK_BYTES = 256 * 1024
 _LZMA_MEMORY_BYTES = 256 * 1024 * 1024
 _SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "config", "triggers")
@@ -70,11 +71,18 @@ def open_package(
         PackageMismatch: it is not the locked package.
         InvalidDeb: it breaks a rule of the format, or holds something that no image may get.
     """
-    limits = limits or Limits()
-    where = path.name
+    # The store keeps it under its hash, which tells nobody anything.
+    where = locked.filename.rpartition("/")[2]
     with path.open("rb") as stream:
         _verify(stream, locked, where)
-        stream.seek(0)
+    try:
+        return _open(locked, path, work, limits or Limits(), where)
+    except InvalidDeb as error:
+        raise InvalidDeb(error.message, where=where, hint=error.hint or _REPORT) from error
+
+
+def _open(locked: LockedPackage, path: Path, work: Path, limits: Limits, where: str) -> DebPackage:
+    with path.open("rb") as stream:
         control, data = deb_members(stream, locked.size_bytes, where=where)
         files = _control(control, work / f"{locked.name}.control", limits, where)
         inflated = work / f"{locked.name}.data"

@@ -4,13 +4,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from wheelship.debian.closure import Closure
 from wheelship.debian.distribution import Distribution, Suite, distribution
-from wheelship.debian.errors import ReleaseMismatch, UnknownPackage, UnsatisfiedDependency
+from wheelship.debian.errors import (
+    IndexMismatch,
+    InvalidDebianLock,
+    ReleaseExpired,
+    ReleaseMismatch,
+    UnknownPackage,
+    UnsatisfiedDependency,
+)
 from wheelship.debian.fetch import Fetch
 from wheelship.debian.index import (
     INDEX_LIMIT_BYTES,
@@ -19,7 +26,7 @@ from wheelship.debian.index import (
     SuiteIndex,
     read_index,
 )
-from wheelship.debian.keyring import archive_certificates
+from wheelship.debian.keyring import archive_certificates, unexpired
 from wheelship.debian.lock import DebianLock, Group, LockedPackage, LockedSuite
 from wheelship.debian.mirror import Mirrors, without_credentials
 from wheelship.debian.release import IndexFile, Release, check_dates, read_release
@@ -50,12 +57,15 @@ def resolve(  # noqa: PLR0913 - one call is one resolution; every input is named
     flavour: Flavour = "debian",
     keep: DebianLock | None = None,
     keyring: Keyring = archive_certificates,
+    seen: Mapping[str, str] | None = None,
 ) -> DebianLock:
     """Choose the packages of a base image.
 
     ``release`` is a codename, or a table of its own making; ``architecture`` is Debian's name
     (``amd64``, ``arm64``); ``now`` is an aware time. The exact packages of ``keep`` win over newer
-    ones where the archive still has them, unless they no longer fit together.
+    ones where the archive still has them, unless they no longer fit together. ``seen`` are the
+    dates of release files that were locked before, by suite (RFC 3339): an older one is refused,
+    as nothing else tells that somebody holds back the updates of a suite that never expires.
 
     Raises:
         ArchiveUntrusted, ReleaseMismatch, ReleaseExpired, IndexMismatch: the mirror cannot be
@@ -74,16 +84,16 @@ def resolve(  # noqa: PLR0913 - one call is one resolution; every input is named
             )
     subject = f"debian {table.codename} {architecture}"
     emit(Started("resolve", subject))
-    archive = _Archive(table, architecture, mirrors, fetch, now, emit, subject, keyring)
+    archive = _Archive(table, architecture, mirrors, fetch, now, emit, subject, keyring, seen or {})
     releases = [archive.release(suite) for suite in table.suites]
     index = PackageIndex([archive.index(one) for one in releases])
     groups = _groups(table, system_packages, flavour)
     try:
-        packages = _choose(index, table, groups, keep)
+        packages = _choose(index, table, groups, architecture, keep)
     except UnsatisfiedDependency:
         if keep is None:
             raise
-        packages = _choose(index, table, groups, None)
+        packages = _choose(index, table, groups, architecture, None)
     lock = DebianLock(
         release=table.codename,
         architecture=architecture,
@@ -114,6 +124,7 @@ class _Archive:
         emit: Emit,
         subject: str,
         keyring: Keyring,
+        seen: Mapping[str, str],
     ) -> None:
         self._table = table
         self._architecture = architecture
@@ -123,12 +134,13 @@ class _Archive:
         self._emit = emit
         self._subject = subject
         self._keyring = keyring
+        self._seen = seen
 
     def release(self, suite: Suite) -> Release:
         url = f"{self._address(suite)}/InRelease"
         where = without_credentials(url)
         data = self._get(url, _RELEASE_LIMIT_BYTES)
-        certificates = self._keyring(suite.keys)
+        certificates = unexpired(self._keyring(suite.keys), self._now, where=where)
         release = read_release(data, suite, self._table, certificates, where=where)
         if self._mirrors.dated:
             check_dates(release, self._now, where=where)
@@ -141,7 +153,22 @@ class _Archive:
                     hint="set `debian-mirror` to a mirror that is kept up to date",
                 )
             )
+        self._check_rollback(release, where)
         return release
+
+    def _check_rollback(self, release: Release, where: str) -> None:
+        date, before = f"{release.date:%Y-%m-%dT%H:%M:%SZ}", self._seen.get(release.suite.name, "")
+        if date >= before:
+            return
+        what = f"the release file of {release.suite.name} is of {date}, older than {before}"
+        if not self._mirrors.dated:
+            self._emit(Warned("release-expired", f"{where}: {what}, which is locked"))
+            return
+        raise ReleaseExpired(
+            f"{what}, which is locked: the mirror is behind, or somebody holds back updates",
+            where=where,
+            hint="set another `debian-mirror`; to go back on purpose, remove wheelship.lock",
+        )
 
     def index(self, release: Release) -> SuiteIndex:
         directory = f"main/binary-{self._architecture}"
@@ -177,7 +204,11 @@ class _Archive:
         return f"{self._mirrors.address(suite.archive)}/dists/{suite.name}"
 
     def _get(self, url: str, limit_bytes: int) -> bytes:
-        data = self._fetch(url, limit_bytes=limit_bytes)
+        try:
+            data = self._fetch(url, limit_bytes=limit_bytes)
+        except NetworkError as error:
+            error.hint = error.hint or "is it a Debian mirror? Set another `debian-mirror`"
+            raise
         self._emit(Advanced("resolve", self._subject, len(data)))
         return data
 
@@ -196,6 +227,7 @@ def _choose(
     index: PackageIndex,
     table: Distribution,
     groups: dict[Group, list[str]],
+    architecture: str,
     keep: DebianLock | None,
 ) -> tuple[LockedPackage, ...]:
     preferred = {one.name: (one.version, one.sha256) for one in keep.packages} if keep else {}
@@ -207,22 +239,38 @@ def _choose(
     closure.check_conflicts()
     requested = frozenset(groups["system"])
     return tuple(
-        _locked(package, "base" if name in base else "system", requested=name in requested)
+        _locked(
+            package,
+            "base" if name in base else "system",
+            architecture,
+            requested=name in requested,
+        )
         for name, package in sorted(closure.chosen.items())
     )
 
 
-def _locked(package: Available, group: Group, *, requested: bool) -> LockedPackage:
-    return LockedPackage(
-        name=package.name,
-        version=package.version,
-        architecture=package.architecture,
-        archive=package.archive,
-        filename=package.filename,
-        sha256=package.sha256,
-        size_bytes=package.size_bytes,
-        source=package.source,
-        source_version=package.source_version,
-        group=group,
-        requested=requested,
-    )
+def _locked(
+    package: Available, group: Group, architecture: str, *, requested: bool
+) -> LockedPackage:
+    """Return what the lock says; what no lock could say is the fault of the archive's index."""
+    if package.architecture not in ("all", architecture):
+        raise IndexMismatch(
+            f"the index for {architecture} offers {package.name} for {package.architecture}"
+        )
+    try:
+        return LockedPackage(
+            name=package.name,
+            version=package.version,
+            architecture=package.architecture,
+            archive=package.archive,
+            filename=package.filename,
+            sha256=package.sha256,
+            size_bytes=package.size_bytes,
+            source=package.source,
+            source_version=package.source_version,
+            group=group,
+            requested=requested,
+        )
+    except InvalidDebianLock as error:
+        what = f"the index describes {package.name} in a way that is not possible: {error.message}"
+        raise IndexMismatch(what) from error

@@ -72,7 +72,8 @@ class Partial:
     """The beginning of a file, hashed; this process alone may write to it.
 
     ``furthest`` is the longest it has been in this process; a restart does not take it back.
-    ``joined`` says that it stems from more than one answer.
+    ``joined`` says that it stems from more than one answer, ``receiving`` that the last try brought
+    some of it.
     """
 
     def __init__(self, file: BinaryIO, job: Download, emit: Emit) -> None:
@@ -83,6 +84,7 @@ class Partial:
         self.offset = 0
         self.furthest = 0
         self.joined = False
+        self.receiving = False
         self.etag: str | None = None
         while piece := file.read(_PIECE_BYTES):
             self._count(piece)
@@ -206,7 +208,25 @@ def _receive(job: Download, partial: Partial, transport: Opens, cancelled: Event
         headers["Range"] = f"bytes={partial.offset}-"
         if partial.etag is not None:
             headers["If-Range"] = partial.etag
+    try:
+        _read_body(job, partial, transport, headers, cancelled)
+    except Transient as error:
+        if not partial.receiving:
+            raise
+        raise _broken_off(job, partial, error.retry_after_seconds) from error
+    if job.size_bytes is not None and partial.offset < job.size_bytes:
+        raise _broken_off(job, partial)
+
+
+def _read_body(
+    job: Download,
+    partial: Partial,
+    transport: Transport,
+    headers: dict[str, str],
+    cancelled: Event,
+) -> None:
     limit = _LIMIT_BYTES if job.size_bytes is None else job.size_bytes
+    partial.receiving = False
     with transport.open(job.url, headers) as response:
         _position(job, partial, response)
         while piece := response.read(_PIECE_BYTES, decode_content=False):
@@ -216,14 +236,21 @@ def _receive(job: Download, partial: Partial, transport: Opens, cancelled: Event
                     where=display_url(job.url),
                 )
             partial.write(piece)
+            partial.receiving = True
             if cancelled.is_set():
                 raise Cancelled("given up because something else failed", where=job.subject)
-    if job.size_bytes is not None and partial.offset < job.size_bytes:
-        raise Transient(
-            f"{job.subject} broke off after {partial.offset} of {job.size_bytes} bytes",
-            where=display_url(job.url),
-            hint="run the command again: the download goes on where it broke off",
-        )
+
+
+def _broken_off(
+    job: Download, partial: Partial, retry_after_seconds: float | None = None
+) -> Transient:
+    total = f" of {job.size_bytes}" if job.size_bytes is not None else ""
+    return Transient(
+        f"{job.subject} broke off after {partial.offset}{total} bytes",
+        where=display_url(job.url),
+        hint="run the command again: the download goes on where it broke off",
+        retry_after_seconds=retry_after_seconds,
+    )
 
 
 def _position(job: Download, partial: Partial, response: BaseHTTPResponse) -> None:

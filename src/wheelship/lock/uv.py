@@ -170,7 +170,22 @@ def _failure(stderr: str, status: int, target: Target) -> Exception:
             f"pip wheel --no-deps --wheel-dir wheels {needing[0]}\n"
             'find-links = ["wheels"]',
         )
-    return Unresolvable(f"no versions fit together for {target}:\n{text}", explanation=text)
+    return Unresolvable(
+        f"no versions fit together for {target}:\n{text}", explanation=text, hint=_way_out(text)
+    )
+
+
+def _way_out(explanation: str) -> str:
+    """Return what to do about requirements without an answer; uv's text says which they are."""
+    if "not found in the" in explanation or "was not found" in explanation:
+        return (
+            "check the name's spelling, and that the index has it; another index is named by\n"
+            'index = "https://…"'
+        )
+    return (
+        "loosen one of the requirements named above in [project] dependencies; to leave a package"
+        ' out:\nexclude = ["…"]'
+    )
 
 
 def _explanation(stderr: str) -> str:

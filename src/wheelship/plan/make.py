@@ -9,6 +9,7 @@ from importlib import resources
 from wheelship.archive.result import CODEC, WRITER_VERSION
 from wheelship.base.errors import TooManyLayers
 from wheelship.base.model import BaseImage
+from wheelship.debian.errors import InvalidDebianLock
 from wheelship.debian.lock import DebianLock, Group
 from wheelship.lock.model import LockedWheel
 from wheelship.oci.config import Healthcheck, canonical_json
@@ -181,7 +182,11 @@ def _interpreter(lock: Foundation, python: str) -> str:
     for package in lock.packages:
         if package.name == f"python{python}-minimal":
             return f"{python}/{package.version}"
-    raise AssertionError(f"the base holds no python{python}-minimal")
+    raise InvalidDebianLock(
+        f"the base holds no python{python}-minimal",
+        where="wheelship.lock",
+        hint="remove wheelship.lock and run `wheelship lock`",
+    )
 
 
 def _python(inputs: Inputs) -> LayerPlan:

@@ -269,7 +269,8 @@ class Uploader:
             return None
         match = _RANGE.fullmatch(answer.headers.get("Range", ""))
         start = int(match[1]) + 1 if match else 0
-        if not 0 < start <= transfer.offset:
+        # "0-0" is said of one byte and of none.
+        if not 1 < start <= transfer.offset:
             return None
         target = upload_target(location, answer.headers.get("Location") or location)
         return target, start

@@ -12,6 +12,7 @@ from wheelship.request.lines import key_lines, line_of
 
 __all__ = ["Document", "Findings", "load"]
 
+_TOML_HINT = 'correct that line; text needs quotes (name = "demo"), lists need brackets'
 _TOO_DEEP = "its values are nested too deeply"
 
 
@@ -81,7 +82,7 @@ def load(root: Path, name: str, findings: Findings) -> Document | None:
         findings.add(name, f"is not UTF-8 (byte {error.start})", hint="save the file as UTF-8")
     except tomllib.TOMLDecodeError as error:
         reason, line = _syntax_error(error)
-        findings.add(name, f"is not valid TOML: {reason}", line=line)
+        findings.add(name, f"is not valid TOML: {reason}", line=line, hint=_TOML_HINT)
     except RecursionError:
         findings.add(name, _TOO_DEEP)
     return None

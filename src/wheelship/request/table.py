@@ -91,7 +91,9 @@ class Table:
             self._mistyped(key, value, "a whole number", hint=hint)
             return None
         if not low <= value <= high:
-            self.report(key, f"{value} is not between {low} and {high}")
+            nearest = max(low, min(value, high))
+            message = f"{value} is not between {low} and {high}"
+            self.report(key, message, hint=f"for instance {key} = {nearest}")
             return None
         return value
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shlex
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from wheelship.oci.descriptor import INDEX, MANIFEST, Descriptor
 from wheelship.oci.digest import Digest
 from wheelship.oci.image import Documents
 from wheelship.store.errors import DamagedStore, InvalidLayout, disk_errors
+from wheelship.store.store import discard
 
 __all__ = ["REF_NAME", "BlobFile", "StoredImage", "read_layout", "write_layout"]
 
@@ -183,8 +185,10 @@ def _place(source: Path, target: Path) -> bool:
             hint="run the same command again: the layer is made anew",
         )
     with suppress(OSError):
-        if target.samefile(source):
+        if target.samefile(source) and not target.is_symlink():
             return False
+    if not target.is_file() or target.is_symlink():
+        discard(target)
     work = Path(tempfile.mkdtemp(dir=target.parent, prefix=_NEW)) / "blob"
     try:
         try:
@@ -202,8 +206,14 @@ def _place(source: Path, target: Path) -> bool:
 
 
 def _write(path: Path, data: bytes) -> None:
-    if path.is_file() and path.read_bytes() == data:
+    if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
         return
+    if path.is_dir() and not path.is_symlink():
+        raise InvalidLayout(
+            f"has a directory in the place of {path.name}",
+            where=str(path),
+            hint=f"remove it and build again\nrm -r {shlex.quote(str(path))}",
+        )
     write_file(path, data)
 
 
@@ -225,7 +235,12 @@ def _read_index(directory: Path) -> dict[str, Any]:
             Digest.parse(entry["digest"])
             _tag(entry)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InvalidLayout("has an unreadable index.json", where=str(directory)) from error
+        raise InvalidLayout(
+            "has an unreadable index.json",
+            where=str(directory),
+            hint="its tags are lost: remove it and build again\n"
+            f"rm -r {shlex.quote(str(directory))}",
+        ) from error
     return index
 
 

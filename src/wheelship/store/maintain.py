@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -10,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wheelship.files.digest import file_digest
-from wheelship.oci.digest import Digest
-from wheelship.store.store import Store
+from wheelship.oci.digest import Digest, InvalidDigest
+from wheelship.store.store import Store, discard
 
 __all__ = ["Damage", "Usage", "prune", "usage", "verify"]
 
@@ -50,22 +51,27 @@ def verify(store: Store, advance: Callable[[int], None] | None = None) -> tuple[
     damaged: list[Damage] = []
     folders = (store.root / "blobs" / "sha256", store.root / "downloads")
     for path in sorted(path for folder in folders for path in folder.iterdir()):
-        if not path.is_file() or path.suffix:
+        if path.suffix:
             continue  # unfinished downloads have a suffix and are checked when they are resumed
-        size = path.stat().st_size
-        if file_digest(path).hex != path.name:
+        size = path.lstat().st_size
+        if path.is_symlink() or not path.is_file() or file_digest(path).hex != path.name:
             damaged.append(Damage(path, size))
-            path.unlink()
+            discard(path)
         if advance is not None:
             advance(size)
     return tuple(damaged)
 
 
-def prune(store: Store, keep_bytes: int) -> int:
+def prune(store: Store, keep_bytes: int, waiting: Callable[[], None] = lambda: None) -> int:
     """Remove what was not used for longest until at most ``keep_bytes`` remain; returns freed.
 
-    A layer in use by a build at this moment survives: its record was touched when it was found.
+    Builds that use the store are waited for, which ``waiting`` is told: nothing is taken from them.
     """
+    with store.unused(waiting):
+        return _prune(store, keep_bytes)
+
+
+def _prune(store: Store, keep_bytes: int) -> int:
     total = sum(one.bytes for one in usage(store))
     freed = 0
     for path in _oldest_first(store):
@@ -90,7 +96,7 @@ def _oldest_first(store: Store) -> list[Path]:
 def _dated(paths: list[Path]) -> Iterator[tuple[float, Path]]:
     for path in paths:
         with suppress(OSError):  # another process was faster
-            yield path.stat().st_mtime, path
+            yield path.lstat().st_mtime, path
 
 
 def _remove(store: Store, path: Path) -> int:
@@ -99,19 +105,19 @@ def _remove(store: Store, path: Path) -> int:
         paths = [_blob_of(store, path), path.with_suffix(".index"), path]
     size = 0
     for one in paths:
-        if one is None or not one.exists():
+        if one is None or not os.path.lexists(one):
             continue
-        if one.is_dir():
-            size += _usage("", one).bytes
-            shutil.rmtree(one, ignore_errors=True)
-            continue
-        size += one.stat().st_size
-        one.unlink(missing_ok=True)
+        folder = one.is_dir() and not one.is_symlink()
+        size += _usage("", one).bytes if folder else one.lstat().st_size
+        discard(one)
     return size
 
 
 def _blob_of(store: Store, record_path: Path) -> Path | None:
-    record = store.find_record(Digest(record_path.stem))
+    try:
+        record = store.find_record(Digest(record_path.stem))
+    except InvalidDigest:  # a foreign file
+        return None
     return None if record is None or record.digest is None else store.blob(record.digest)
 
 

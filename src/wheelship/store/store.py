@@ -5,7 +5,7 @@
     downloads/<hex>          wheels and Debian packages, by their own SHA-256
     layers/<key>.json        LayerRecord
     layers/<key>.index       the layer's paths (zlib)
-    roots/<key>/             unpacked interpreters for bytecode
+    roots/<key>/tree/        unpacked interpreters for bytecode, with a seal beside each
     marks/<key>              facts established once (content-free, or a small JSON document)
     tmp/<token>/             unfinished work of one running process
 
@@ -19,9 +19,10 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +31,12 @@ from typing import Any, BinaryIO
 
 from wheelship.archive.result import IndexRow, LayerBytes
 from wheelship.errors import MachineError
-from wheelship.files.digest import file_digest
+from wheelship.files.digest import file_digest, tree_digest
 from wheelship.files.write import write_file
 from wheelship.oci.digest import Digest
 from wheelship.store.errors import DamagedStore, disk_errors
 
-__all__ = ["LayerRecord", "Store"]
+__all__ = ["LayerRecord", "Store", "discard"]
 
 _PIECE_BYTES = 1024 * 1024
 _BUFFER_BYTES = 64 * 1024  # what is larger goes to the file without being copied first
@@ -63,6 +64,7 @@ class Store:
         with disk_errors(root):
             for folder in _FOLDERS:
                 (root / folder).mkdir(parents=True, exist_ok=True)
+            self._sweep()
 
     def blob(self, digest: Digest) -> Path:
         """Return where the blob is, or would be."""
@@ -72,9 +74,48 @@ class Store:
         """Return where the downloaded file with this SHA-256 is, or would be."""
         return self.root / "downloads" / sha256
 
-    def interpreter_root(self, key: Digest) -> Path:
-        """Return where the interpreter unpacked under ``key`` is, or would be."""
-        return self.root / "roots" / key.hex
+    def find_root(self, key: Digest) -> Path | None:
+        """Return the directory kept under ``key``, if every file in it is still what it was.
+
+        As with blobs, files whose change times differ from the recorded ones are read again.
+        A damaged directory is removed.
+        """
+        kept = self.root / "roots" / key.hex
+        try:
+            stamp, digest = _unsealed((kept / "seal").read_bytes()).decode().split()
+            if tree_digest(kept / "tree", times=True).hex == stamp:
+                return kept / "tree"
+            if tree_digest(kept / "tree").hex == digest:
+                with suppress(MachineError):  # a store that cannot be written to still serves
+                    self._seal(kept, digest)
+                return kept / "tree"
+        except (OSError, ValueError):
+            pass
+        if os.path.lexists(kept):
+            # Renamed first: another process may be about to put a whole one here.
+            with suppress(OSError, MachineError), self.work_directory() as work:
+                kept.rename(work / "damaged")
+        return None
+
+    def put_root(self, key: Digest, tree: Path) -> Path:
+        """Move the finished directory ``tree`` into place and remember it under ``key``."""
+        kept = self.root / "roots" / key.hex
+        with self.work_directory() as work:
+            made = work / "kept"
+            made.mkdir()
+            tree.rename(made / "tree")
+            self._seal(made, tree_digest(made / "tree").hex)
+            try:
+                made.rename(kept)
+            except OSError:
+                # Another process was first; its directory has the same content.
+                if not (kept / "seal").is_file():
+                    raise
+        return kept / "tree"
+
+    def _seal(self, kept: Path, digest: str) -> None:
+        text = f"{tree_digest(kept / 'tree', times=True).hex} {digest}"
+        self._write(kept / "seal", _seal(text.encode()))
 
     def find_record(self, key: Digest) -> LayerRecord | None:
         """Return what ``key`` gave before, without a look at the blob."""
@@ -95,19 +136,19 @@ class Store:
             return record
         path, blob = self._record_path(key), self.blob(record.digest)
         try:
-            status = blob.stat()
-            if status.st_size == record.size_bytes and _stamp(status) == stamp:
+            status = blob.lstat()
+            whole = stat.S_ISREG(status.st_mode) and status.st_size == record.size_bytes
+            if whole and _stamp(status) == stamp:
                 with suppress(OSError):
                     os.utime(path)  # what was used last is pruned last
                 return record
-            if status.st_size == record.size_bytes and file_digest(blob) == record.digest:
+            if whole and file_digest(blob) == record.digest:
                 with suppress(MachineError):  # a store that cannot be written to still serves
                     self._write(path, _document(record, _stamp(status)))
                 return record
         except OSError:  # gone, or the disk cannot read it
             return None
-        with suppress(OSError):
-            blob.unlink()
+        discard(blob)
         return None
 
     def put_layer(self, key: Digest, work: Path | None, layer: LayerBytes | None) -> LayerRecord:
@@ -128,6 +169,7 @@ class Store:
                 )
                 rows = layer.index
                 work.chmod(0o444)
+                _make_room(self.blob(layer.digest))
                 work.replace(self.blob(layer.digest))
                 stamp = _stamp(self.blob(layer.digest).stat())
             self._write(self.root / "layers" / f"{key.hex}.index", _pack(rows))
@@ -191,12 +233,39 @@ class Store:
             try:
                 yield path
             finally:
-                _discard(path)
+                discard(path)
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep what is in the store there until the block ends: nobody prunes it meanwhile."""
+        with self._root_lock() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            yield
+
+    @contextmanager
+    def unused(self, waiting: Callable[[], None]) -> Iterator[None]:
+        """Enter the block when no process uses the store; ``waiting`` is called if one does."""
+        with self._root_lock() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waiting()
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    @contextmanager
+    def _root_lock(self) -> Iterator[int]:
+        # The directory itself is locked: a store that is read-only has room for no other file.
+        descriptor = os.open(self.root, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
     def close(self) -> None:
         """Remove this process's unfinished work."""
         if self._session is not None and self._session_lock is not None:
-            _discard(self._session)
+            discard(self._session)
             os.close(self._session_lock)
             self._session = self._session_lock = None
 
@@ -215,7 +284,6 @@ class Store:
         """Return this process's directory for unfinished work, made and locked on first use."""
         with self._session_guard:
             if self._session is None:
-                self._sweep()
                 self._session, self._session_lock = self._new_session()
             return self._session
 
@@ -237,18 +305,22 @@ class Store:
                 lock = os.open(left, os.O_RDONLY | os.O_CLOEXEC)
                 try:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    _discard(left)
+                    discard(left)
                 finally:
                     os.close(lock)
 
     def _write(self, path: Path, data: bytes) -> None:
         with disk_errors(self.root):
+            _make_room(path)
             write_file(path, data, work=self._own_session())
 
 
 def _sealed(document: object) -> bytes:
     """Encode ``document`` behind the digest of its bytes, which gives every damage away."""
-    data = json.dumps(document).encode()
+    return _seal(json.dumps(document).encode())
+
+
+def _seal(data: bytes) -> bytes:
     return b"%s\n%s" % (Digest.of(data).hex.encode(), data)
 
 
@@ -264,12 +336,24 @@ def _unsealed(data: bytes) -> bytes:
     return body
 
 
-def _discard(path: Path) -> None:
-    """Remove a tree; an unpacked image may hold directories that even we may not write to."""
-    from wheelship.archive.unpack import remove_tree
+def discard(path: Path) -> None:
+    """Remove whatever is there, if that can be done.
 
+    An unpacked image may hold directories that even we may not write to.
+    """
     with suppress(OSError):
-        remove_tree(path)
+        if path.is_dir() and not path.is_symlink():
+            from wheelship.archive.unpack import remove_tree
+
+            remove_tree(path)
+        else:
+            path.unlink()
+
+
+def _make_room(path: Path) -> None:
+    """Remove a directory that stands where the store wants a file: the name is the store's."""
+    if path.is_dir() and not path.is_symlink():
+        discard(path)
 
 
 def _stamp(status: os.stat_result) -> list[int]:

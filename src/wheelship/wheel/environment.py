@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 __all__ = ["INSTALL_VERSION", "Environment"]
 
-INSTALL_VERSION = 1
+INSTALL_VERSION = 2
 """Part of every wheel layer's key; raise it whenever a wheel would be installed differently."""
 
 

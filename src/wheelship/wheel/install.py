@@ -24,6 +24,8 @@ from wheelship.wheel.script import check_script_name, console_script, parse_scri
 __all__ = ["installed_entries", "python_sources"]
 
 _INSTALLER = b"wheelship\n"
+# "Recording installed projects": who installs writes these, and they are no longer true elsewhere.
+_OF_INSTALLERS = ("RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json")
 _RETARGET_BYTES = 1024 * 1024
 
 
@@ -59,8 +61,7 @@ def installed_entries(
 
 def _files(wheel: Wheel, environment: Environment) -> Iterator[tuple[File, Row]]:
     site = environment.site_packages
-    skipped = {f"{wheel.dist_info}/{name}" for name in ("RECORD", "RECORD.jws", "RECORD.p7s")}
-    skipped.add(f"{wheel.dist_info}/INSTALLER")
+    skipped = {f"{wheel.dist_info}/{name}" for name in _OF_INSTALLERS}
     for name, member in wheel.members.items():
         if name in skipped or _stale(name):
             continue
@@ -92,7 +93,7 @@ def _data_file(wheel: Wheel, environment: Environment, name: str) -> tuple[File,
     if path in (f"{environment.root}/pyvenv.cfg", f"{environment.root}/bin"):
         raise InvalidWheel(f"would replace /{path}", where=wheel.filename)
     first = _relative(path, environment).partition("/")[0]
-    if first.endswith(".dist-info") and first != wheel.dist_info:
+    if first.lower().endswith(".dist-info") and first != wheel.dist_info:
         raise InvalidWheel(f"would install {first}, another package", where=wheel.filename)
     member = wheel.members[name]
     if scheme == "scripts" and member.size_bytes <= _RETARGET_BYTES:
@@ -139,15 +140,16 @@ def python_sources(
 ) -> Iterator[tuple[str, str]]:
     """Yield ``(path in the image, member name)`` of each Python module, in the order of paths."""
     found: list[tuple[str, str]] = []
+    below = environment.site_packages + "/"
     for name in wheel.members:
         if not name.endswith(".py"):
             continue
-        path = f"{environment.site_packages}/{name}"
+        path = below + name
         if name.startswith(wheel.data_dir + "/"):
             scheme, _, rest = name.removeprefix(wheel.data_dir + "/").partition("/")
-            if scheme not in ("purelib", "platlib"):
+            path = f"{environment.scheme(scheme, '')}/{rest}"
+            if not path.startswith(below):
                 continue
-            path = f"{environment.site_packages}/{rest}"
         relative = _relative(path, environment)
         if not any(fnmatch.fnmatchcase(relative, glob) for glob in omit):
             found.append((path, name))

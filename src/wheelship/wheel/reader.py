@@ -41,6 +41,7 @@ class Wheel:
         purelib: whether the root goes to purelib (``Root-Is-Purelib``).
         members: files by name in archive order.
         record: RECORD's rows by path.
+        waived: what a waiver made acceptable about RECORD; empty when there was no need.
     """
 
     filename: str
@@ -52,6 +53,7 @@ class Wheel:
     members: dict[str, Member]
     record: dict[str, Row]
     read_at: ReadAt
+    waived: str = ""
 
     def content(self, name: str) -> Content:
         """Return the content of a file together with the hash that RECORD promises."""
@@ -66,10 +68,13 @@ class Wheel:
                 then worthless.
         """
         content = self.content(name)
-        if isinstance(content, Deflated):
-            yield from (data for _, data in inflate(content, name))
-        elif isinstance(content, Streamed):
-            yield from content.open()
+        try:
+            if isinstance(content, Deflated):
+                yield from (data for _, data in inflate(content, name))
+            elif isinstance(content, Streamed):
+                yield from content.open()
+        except ContentMismatch as error:
+            raise _mismatch(error, self.filename, name) from error
 
     def read(self, name: str) -> bytes:
         """Return the verified bytes of a file of at most 32 MiB.
@@ -91,8 +96,8 @@ def open_wheel(
 ) -> Iterator[Wheel]:
     """Open the wheel at ``path`` after checking that it is the locked one.
 
-    ``waive_record`` accepts files that RECORD does not list and rows without a file (DESIGN §6);
-    a hash that is there must still be right.
+    ``waive_record`` accepts files that RECORD does not list, rows without a file and hashes that
+    are weak or malformed (DESIGN §6); a hash that can be checked must still be right.
 
     Raises:
         WrongWheel: its SHA-256 is not ``sha256``.
@@ -135,12 +140,22 @@ def _parse(read_at: ReadAt, size: int, filename: str, *, waive_record: bool) -> 
     name, version = _split_filename(filename)
     dist_info = _special_dir(members, name, version, filename)
     data_dir = dist_info.removesuffix(".dist-info") + ".data"
-    if f"{dist_info}/METADATA" not in members:
-        raise InvalidWheel(f"has no {dist_info}/METADATA", where=filename)
+    about = _member_bytes(members, f"{dist_info}/METADATA", read_at, filename)
+    _check_identity(about.decode("utf-8", "replace").replace("\r\n", "\n"), name, version, filename)
     metadata = _member_text(members, f"{dist_info}/WHEEL", read_at, filename)
     record_text = _member_text(members, f"{dist_info}/RECORD", read_at, filename)
-    record = parse_record(record_text, filename)
-    record = _check_record(members, record, dist_info, filename, waive=waive_record)
+    unusable: dict[str, str] = {}
+    record = parse_record(record_text, filename, unusable)
+    problems = _problems(members, record, unusable, dist_info)
+    if problems and not waive_record:
+        line = f'waive-record = [{{ package = "{name}", version = "{version}", reason = "…" }}]'
+        raise RecordMismatch(
+            problems,
+            where=filename,
+            hint=f"choose another version, or accept it in [tool.wheelship] with\n{line}",
+        )
+    unlisted = {f"{dist_info}/{one}" for one in _UNLISTED}
+    record = {path: row for path, row in record.items() if path in members and path not in unlisted}
     return Wheel(
         filename=filename,
         name=name,
@@ -151,6 +166,7 @@ def _parse(read_at: ReadAt, size: int, filename: str, *, waive_record: bool) -> 
         members=members,
         record=record,
         read_at=read_at,
+        waived=problems,
     )
 
 
@@ -160,25 +176,54 @@ _REPORT = "the file is malformed: report it to its maintainers and choose anothe
 def _split_filename(filename: str) -> tuple[str, str]:
     parts = filename.removesuffix(".whl").split("-")
     if not filename.endswith(".whl") or len(parts) not in (5, 6):
-        raise InvalidWheel("is no valid wheel file name", where=filename)
+        raise InvalidWheel("is no valid wheel file name", where=filename, hint=_REPORT)
     return parts[0], parts[1]
 
 
 def _special_dir(members: dict[str, Member], name: str, version: str, filename: str) -> str:
     found = {first for first in (one.partition("/")[0] for one in members) if _is_info(first)}
-    if len(found) != 1:
+    if len(found) != 1 or not min(found).endswith(".dist-info"):
         listing = ", ".join(sorted(found)) or "none"
-        raise InvalidWheel(f"must hold one .dist-info directory, has {listing}", where=filename)
+        raise InvalidWheel(
+            f"must hold one .dist-info directory, has {listing}", where=filename, hint=_REPORT
+        )
     (directory,) = found
     inside = directory.removesuffix(".dist-info").partition("-")
     same_version = _same_version(inside[2], version)
     if _normal(inside[0]) != _normal(name) or not same_version:
-        raise InvalidWheel(f"holds {directory}, which is another package", where=filename)
+        raise InvalidWheel(
+            f"holds {directory}, which is another package", where=filename, hint=_REPORT
+        )
     return directory
 
 
+def _check_identity(text: str, name: str, version: str, filename: str) -> None:
+    """Refuse METADATA of another package: pip and scanners believe it, not the file name."""
+    found = _headers(text.partition("\n\n")[0], ("Name", "Version"), filename)
+    said = (found.get("Name", ""), found.get("Version", ""))
+    if _normal(said[0]) != _normal(name) or not _same_version(said[1], version):
+        raise InvalidWheel(
+            f"calls itself {' '.join(said).strip() or 'nothing'} in METADATA",
+            where=filename,
+            hint=_REPORT,
+        )
+
+
+def _headers(text: str, names: tuple[str, ...], filename: str) -> dict[str, str]:
+    """Return those of the fields that are there; each may stand there once (core metadata)."""
+    found: dict[str, str] = {}
+    for name, value in re.findall(r"(?m)^([\w-]+)[ \t]*:[ \t]*(.*?)[ \t\r]*$", text):
+        for wanted in names:
+            if name.lower() == wanted.lower():
+                if wanted in found:
+                    raise InvalidWheel(f"says {wanted} twice", where=filename, hint=_REPORT)
+                found[wanted] = value
+    return found
+
+
 def _is_info(directory: str) -> bool:
-    return directory.endswith(".dist-info")
+    # importlib.metadata finds it in any case.
+    return directory.lower().endswith(".dist-info")
 
 
 def _normal(name: str) -> str:
@@ -197,38 +242,34 @@ def _same_version(left: str, right: str) -> bool:
 
 
 def _wheel_metadata(text: str, filename: str) -> bool:
-    fields: dict[str, str] = dict(re.findall(r"(?m)^([\w-]+):[ \t]*(.*?)[ \t\r]*$", text))
+    fields = _headers(text, ("Wheel-Version", "Root-Is-Purelib"), filename)
     if fields.get("Wheel-Version", "").partition(".")[0] != "1":
         version = fields.get("Wheel-Version", "none")
-        raise InvalidWheel(f"has the wheel format version {version}, not 1", where=filename)
+        raise InvalidWheel(
+            f"has the wheel format version {version}, not 1", where=filename, hint=_REPORT
+        )
     return fields.get("Root-Is-Purelib", "").lower() == "true"
 
 
-def _check_record(
-    members: dict[str, Member],
-    record: dict[str, Row],
-    dist_info: str,
-    filename: str,
-    *,
-    waive: bool,
-) -> dict[str, Row]:
+def _problems(
+    members: dict[str, Member], record: dict[str, Row], unusable: dict[str, str], dist_info: str
+) -> str:
+    """Return in words where RECORD and the archive disagree; empty when they do not."""
     unlisted = {f"{dist_info}/{one}" for one in _UNLISTED}
+    rows = {path: row for path, row in record.items() if path not in unlisted}
     missing = sorted(name for name in members if name not in record and name not in unlisted)
-    phantom = sorted(path for path in record if path not in members and path not in unlisted)
+    phantom = sorted(path for path in rows if path not in members)
+    present = {path: row for path, row in rows.items() if path in members}
     unhashed = sorted(
-        path
-        for path, row in record.items()
-        if row.hash is None and path not in unlisted and path in members
+        path for path, row in present.items() if row.hash is None and path not in unusable
     )
     wrong = sorted(
         path
-        for path, row in record.items()
-        if path in members
-        and path not in unlisted
-        and row.size_bytes not in (None, members[path].size_bytes)
+        for path, row in present.items()
+        if row.size_bytes not in (None, members[path].size_bytes)
     )
-    problems = [
-        f"{text} {paths[0]}" + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+    found = [
+        (f"{text} {paths[0]}", len(paths))
         for text, paths in (
             ("RECORD does not list", missing),
             ("RECORD lists what is not there:", phantom),
@@ -237,32 +278,34 @@ def _check_record(
         )
         if paths
     ]
-    if problems and not waive:
-        name, version = _split_filename(filename)
-        line = f'waive-record = [{{ package = "{name}", version = "{version}", reason = "…" }}]'
-        raise RecordMismatch(
-            "; ".join(problems),
-            where=filename,
-            hint=f"choose another version, or accept it in [tool.wheelship] with\n{line}",
-        )
-    return {path: row for path, row in record.items() if path in members and path not in unlisted}
+    if unusable:
+        found.append((unusable[min(unusable)], len(unusable)))
+    return "; ".join(
+        text + (f" and {count - 1} more" if count > 1 else "") for text, count in found
+    )
 
 
 def _member_text(members: dict[str, Member], name: str, read_at: ReadAt, filename: str) -> str:
+    try:
+        return _member_bytes(members, name, read_at, filename).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidWheel(f"{name} is not UTF-8", where=filename, hint=_REPORT) from error
+
+
+def _member_bytes(members: dict[str, Member], name: str, read_at: ReadAt, filename: str) -> bytes:
     member = members.get(name)
     if member is None:
-        raise InvalidWheel(f"has no {name}", where=filename)
-    try:
-        return _read(member, read_at, None, filename).decode()
-    except UnicodeDecodeError as error:
-        raise InvalidWheel(f"{name} is not UTF-8", where=filename) from error
+        raise InvalidWheel(f"has no {name}", where=filename, hint=_REPORT)
+    return _read(member, read_at, None, filename)
 
 
 def _read(
     member: Member, read_at: ReadAt, promised: tuple[str, str] | None, filename: str
 ) -> bytes:
     if member.size_bytes > _TEXT_BYTES:
-        raise InvalidWheel(f"{member.name} has {member.size_bytes} bytes", where=filename)
+        raise InvalidWheel(
+            f"{member.name} has {member.size_bytes} bytes", where=filename, hint=_REPORT
+        )
     content = member.content(read_at, promised)
     try:
         if isinstance(content, Deflated):
@@ -273,4 +316,8 @@ def _read(
         assert isinstance(content, Streamed)  # noqa: S101 - a member has no other kind
         return b"".join(content.open())
     except ContentMismatch as error:
-        raise ContentMismatch(error.message, where=f"{filename}: {member.name}") from error
+        raise _mismatch(error, filename, member.name) from error
+
+
+def _mismatch(error: ContentMismatch, filename: str, name: str) -> ContentMismatch:
+    return ContentMismatch(error.message, where=f"{filename}: {name}", hint=_REPORT)

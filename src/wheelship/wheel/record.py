@@ -15,6 +15,7 @@ from wheelship.wheel.errors import RecordMismatch
 
 __all__ = ["Row", "encode_sha256", "parse_record", "render_record"]
 
+_HINT = "RECORD is malformed: report it to the package's maintainers and choose another version"
 _SIZE = re.compile(r"[0-9]{1,18}")
 _ALGORITHMS = {"sha256": 32, "sha384": 48, "sha512": 64}
 """What the specification accepts: SHA-256 or better of the guaranteed algorithms."""
@@ -29,24 +30,36 @@ class Row:
     size_bytes: int | None
 
 
-def parse_record(text: str, where: str) -> dict[str, Row]:
+def parse_record(text: str, where: str, unusable: dict[str, str] | None = None) -> dict[str, Row]:
     """Return the rows by path.
 
+    With ``unusable``, hashes that are malformed or weak are left out, and what is wrong with them
+    is put there by path.
+
     Raises:
-        RecordMismatch: a row is malformed, repeated, or uses a weak hash.
+        RecordMismatch: a row is malformed, repeated, or (without ``unusable``) its hash is.
     """
     rows: dict[str, Row] = {}
     for number, cells in enumerate(_cells(text, where), start=1):
         if not cells:
             continue
         if len(cells) != 3:  # noqa: PLR2004 - path, hash, size
-            raise RecordMismatch(f"row {number} of RECORD has {len(cells)} cells", where=where)
+            raise RecordMismatch(
+                f"row {number} of RECORD has {len(cells)} cells", where=where, hint=_HINT
+            )
         path, hashed, size = cells
         if path in rows:
-            raise RecordMismatch(f"RECORD lists {path} twice", where=where)
+            raise RecordMismatch(f"RECORD lists {path} twice", where=where, hint=_HINT)
         if size and not _SIZE.fullmatch(size):
-            raise RecordMismatch(f"RECORD gives {path} the size {size[:20]!r}", where=where)
-        rows[path] = Row(path, _hash(hashed, path, where), int(size) if size else None)
+            raise RecordMismatch(
+                f"RECORD gives {path} the size {size[:20]!r}", where=where, hint=_HINT
+            )
+        digest = _hash(hashed, path)
+        if isinstance(digest, str):
+            if unusable is None:
+                raise RecordMismatch(digest, where=where, hint=_HINT)
+            unusable[path], digest = digest, None
+        rows[path] = Row(path, digest, int(size) if size else None)
     return rows
 
 
@@ -54,21 +67,22 @@ def _cells(text: str, where: str) -> Iterator[list[str]]:
     try:
         yield from csv.reader(io.StringIO(text, newline=""))
     except csv.Error as error:
-        raise RecordMismatch(f"RECORD cannot be read: {error}", where=where) from error
+        raise RecordMismatch(f"RECORD cannot be read: {error}", where=where, hint=_HINT) from error
 
 
-def _hash(text: str, path: str, where: str) -> tuple[str, str] | None:
+def _hash(text: str, path: str) -> tuple[str, str] | str | None:
+    """Return the promised hash, or in words what is wrong with it."""
     if not text:
         return None
     algorithm, _, encoded = text.partition("=")
     if algorithm not in _ALGORITHMS:
-        raise RecordMismatch(f"RECORD hashes {path} with {algorithm!r}", where=where)
+        return f"RECORD hashes {path} with {algorithm!r}"
     try:
         digest = base64.b64decode(encoded + "=" * (-len(encoded) % 4), b"-_", validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise RecordMismatch(f"RECORD has a malformed hash for {path}", where=where) from error
+    except (binascii.Error, ValueError):
+        digest = b""
     if len(digest) != _ALGORITHMS[algorithm]:
-        raise RecordMismatch(f"RECORD has a malformed hash for {path}", where=where)
+        return f"RECORD has a malformed hash for {path}"
     return algorithm, digest.hex()
 
 

@@ -49,14 +49,18 @@ def parse_scripts(text: str, where: str) -> tuple[EntryPoint, ...]:
         parser.read_string(text)
     except configparser.Error as error:
         reason = str(error).splitlines()[0]
-        raise InvalidWheel(f"its entry_points.txt is malformed: {reason}", where=where) from error
+        raise InvalidWheel(
+            f"its entry_points.txt is malformed: {reason}", where=where, hint=_HINT
+        ) from error
     found: list[EntryPoint] = []
     for section in ("console_scripts", "gui_scripts"):
         for name, value in parser[section].items() if parser.has_section(section) else ():
             check_script_name(name, where)
             match = _OBJECT.fullmatch(value.strip())
             if match is None:
-                raise InvalidWheel(f"script {name} has the target {value!r}", where=where)
+                raise InvalidWheel(
+                    f"script {name} has the target {value!r}", where=where, hint=_HINT
+                )
             found.append(EntryPoint(name, match["module"], match["attribute"]))
     return tuple(sorted(found))
 
@@ -64,10 +68,12 @@ def parse_scripts(text: str, where: str) -> tuple[EntryPoint, ...]:
 def check_script_name(name: str, where: str) -> None:
     """Refuse a name that leaves ``bin`` or replaces the interpreter there (CVE-2026-8643).
 
+    A name with ``.wh.`` before it would delete a file of a layer below (image-spec, whiteouts).
+
     Raises:
         UnsafeScript: the name is refused.
     """
-    if not _NAME.fullmatch(name) or name in (".", ".."):
+    if not _NAME.fullmatch(name) or name in (".", "..") or name.startswith(".wh."):
         raise UnsafeScript(f"a script is called {name!r}", where=where, hint=_HINT)
     if _RESERVED.fullmatch(name):
         raise UnsafeScript(

@@ -70,7 +70,6 @@ def test_a_project_that_is_no_toml_is_refused(site: Any) -> None:
         code="configuration",
         status=3,
         says=["pyproject.toml:2", "TOML"],
-        hinted=False,
     )
 
 
@@ -81,7 +80,6 @@ def test_a_value_out_of_range_is_named_with_the_range(site: Any) -> None:
         code="configuration",
         status=3,
         says=["pyproject.toml:14", "port", "99999 is not between 1 and 65535"],
-        hinted=False,
     )
 
 

@@ -123,11 +123,14 @@ def test_another_repository_gets_its_layers_mounted(
 
 
 def test_push_of_a_layout(site: Any, real: str, tool: Callable[[str], str]) -> None:
-    """A project's last build, the layout itself, and one of its tags are the same image."""
+    """A project's last build, the layout, one of its tags, and an archive: the same image."""
     site.lock()
-    digest = site.build()["digest"]
+    archive = site.root / "image.tar"
+    digest = site.build("--output", f"oci-archive:{archive}", "--output", "oci:root/dist/demo")[
+        "digest"
+    ]
     layout = site.root / "dist" / "demo"
-    for number, image in enumerate((site.root, layout, f"oci:{layout}:cpu")):
+    for number, image in enumerate((site.root, layout, f"oci:{layout}:cpu", archive)):
         ran = site.run("push", str(image), f"{real}/layout{number}/demo", "--json")
         assert ran.document["schema"] == "wheelship.push/1"
         assert ran.document["digest"] == digest
@@ -136,6 +139,35 @@ def test_push_of_a_layout(site: Any, real: str, tool: Callable[[str], str]) -> N
     shown = site.run("push", str(layout), f"{real}/layout0/demo:x").out
     assert f"{real}/layout0/demo:x@{digest}" in shown
     assert "sent 0 B" in shown
+
+
+def test_the_real_registry_takes_chunks(
+    site: Any, real: str, tool: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """distribution-spec, "Pushing a blob in chunks", as docker-registry understands it."""
+    monkeypatch.setattr("wheelship.registry.upload._STEPS", (20_000, 10_000))
+    site.lock()
+    image = site.build("--output", f"registry:{real}/team/demo:1")
+    assert image["deliveries"][0]["moved_bytes"] > 60_000
+    assert inspected(tool, f"{real}/team/demo:1")["Digest"] == image["digest"]
+
+
+def test_json_keeps_to_its_schema(site: Any, fake: FakeRegistry) -> None:
+    """docs/reference/schema: the fields, no more and no less."""
+    site.lock()
+    (delivery,) = site.build("--output", f"registry:{fake.host}/a:1")["deliveries"]
+    pushed = site.run("push", str(site.root / "dist/demo"), f"{fake.host}/a:2", "--json", status=3)
+    assert pushed.document["error"]["code"] == "no-image"
+    site.build()
+    pushed = site.run("push", str(site.root), f"{fake.host}/a:2", "--json")
+    schema = Path(__file__).parents[3] / "docs" / "reference" / "schema"
+    build = json.loads((schema / "build.json").read_text())["properties"]["images"]["items"]
+    wanted = build["properties"]["deliveries"]["items"]
+    assert set(delivery) == set(wanted["required"]) == set(wanted["properties"])
+    assert set(delivery["blobs"]) == set(wanted["properties"]["blobs"]["required"])
+    wanted = json.loads((schema / "push.json").read_text())
+    assert set(pushed.document) == set(wanted["required"]) == set(wanted["properties"])
+    assert pushed.document["schema"] == wanted["properties"]["schema"]["const"]
 
 
 def test_docker_pulls_the_same_digest(

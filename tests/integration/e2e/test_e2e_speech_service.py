@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +23,23 @@ from typing import Any
 import pytest
 from zlib_ng import gzip_ng
 
+from parity.compare import SITE, differences, is_record
+from parity.environment import (
+    bytecode_of,
+    gather_wheels,
+    modules_of,
+    relocated,
+    tree_of_layers,
+)
+from parity.installers import open_bench
+from parity.rules import explain, read_rules
+from parity.tree import Tree
 from wheelship.oci.validate import problems_of_layout
 
 pytestmark = pytest.mark.integration
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "speech-service"
+PARITY = Path(__file__).parents[2] / "parity"
 BUILT = ("dist", "pylock.*", "wheelship.lock", ".venv", "__pycache__", ".*_cache")
 BUDGET_BYTES = 340_000_000
 MEMORY_BYTES = 300_000_000
@@ -378,3 +391,99 @@ def paths_of(path: Path) -> Iterator[str]:
     with gzip_ng.open(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
         for member in archive:
             yield member.name
+
+
+# --- parity (docs/explanation/parity.md) ---
+
+IMPORT = """
+import importlib, sys
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        print(f"{name}: {type(error).__name__}")
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByUv:
+    """The same locked wheels installed by uv: the environment and what uv put there.
+
+    Attributes:
+        empty: what was there before.
+    """
+
+    prefix: Path
+    empty: Tree
+    installed: Tree
+
+
+@pytest.fixture(scope="module")
+def by_uv(speech: Speech) -> Iterator[ByUv]:
+    with tempfile.TemporaryDirectory(prefix="parity-") as name:
+        wheels = gather_wheels(speech.root / "pylock.cpu.toml", speech.store, Path(name, "wheels"))
+        with open_bench(Path(name, "b")) as bench:
+            yield ByUv(prefix=bench.prefix, empty=bench.empty, installed=bench.by_uv(*wheels))
+
+
+def test_the_wheel_layers_are_what_uv_installs(speech: Speech, by_uv: ByUv) -> None:
+    """All wheels of the lock in one environment: no file lost, added or changed."""
+    theirs = relocated(by_uv.installed, by_uv.prefix)
+    layers = tree_of_layers(layers_of(speech, "wheels"))
+    ours = {path: item for path, item in layers.items() if path not in by_uv.empty}
+    found = list(differences(theirs, ours))
+    rules = read_rules(PARITY / "rules.toml").differences
+    assert [str(one) for one in found if explain(rules, "uv", one) is None] == []
+    packages = sum(is_record(path) for path in ours)
+    assert packages > 25
+    assert len(ours) > 10_000
+    scripts = [one for one in found if one.path.startswith("bin/") and one.aspect != "row"]
+    assert {one.aspect for one in scripts} == {"content"}, "scripts of entry points are reworded"
+
+
+def test_every_module_has_its_bytecode(speech: Speech, by_uv: ByUv) -> None:
+    layers = tree_of_layers(layers_of(speech, "bytecode"))
+    compiled = {path for path in layers if path.startswith(SITE) and path.endswith(".pyc")}
+    modules = bytecode_of(tree_of_layers(layers_of(speech, "wheels")))
+    assert compiled - modules.keys() == set()
+    assert len(compiled) > 5_000
+    for path in modules.keys() - compiled:
+        source = (by_uv.prefix / modules[path]).read_bytes()
+        with pytest.raises(SyntaxError):
+            compile(source, modules[path], "exec")
+
+
+def test_what_can_be_imported_from_uvs_environment_can_be_in_the_image(
+    speech: Speech, by_uv: ByUv, shell: Any, embedded: Any
+) -> None:
+    del embedded  # skips where namespaces are forbidden
+    modules = modules_of(tree_of_layers(layers_of(speech, "wheels")))
+    command = [by_uv.prefix / "bin/python", "-I", "-B", "-W", "ignore", "-c", IMPORT, *modules]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True)
+    failed = {line.partition(":")[0] for line in ran.stdout.splitlines()}
+    importable = [name for name in modules if name not in failed]
+    assert {"torch", "numpy", "uvloop", "pydantic_core", "silero_vad"} <= set(importable)
+    assert len(failed) < 5, ran.stdout
+    table = speech.root / "pyproject.toml"
+    before = table.read_text()
+    wanted = re.sub(r"(?m)^imports = .*$", f"imports = {json.dumps(importable)}", before)
+    assert wanted != before
+    table.write_text(wanted)
+    try:
+        checked = shell.run(
+            *("check", speech.root, "--variant=cpu", "--engine=embedded", "--json"),
+            store=speech.store,
+        )
+    finally:
+        table.write_text(before)
+    (step,) = (one for one in checked.document["steps"] if one["name"] == "imports")
+    assert step["outcome"] == "passed", step["detail"]
+    assert all(name in step["detail"] for name in importable)
+
+
+def layers_of(speech: Speech, kind: str) -> list[Path]:
+    return [
+        blob(speech.layout, layer["digest"])
+        for layer in speech.image["layers"]
+        if layer["kind"] == kind
+    ]

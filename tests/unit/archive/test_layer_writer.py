@@ -26,10 +26,11 @@ from wheelship.archive.entry import (
     Streamed,
     Symlink,
 )
-from wheelship.archive.errors import ContentMismatch, DuplicatePath
+from wheelship.archive.errors import ContentMismatch, DuplicatePath, WhiteoutName
 from wheelship.archive.layer import LayerWriter, with_parents
 from wheelship.archive.result import IndexRow
 from wheelship.oci.digest import Digest
+from wheelship.testing.deflate import dynamic_block
 from wheelship.testing.layer import deflated, gzip_members, read_layer, write_layer
 from wheelship.testing.raw_zip import deflate_raw
 
@@ -284,3 +285,27 @@ def test_a_directory_that_was_given_keeps_its_mode() -> None:
         Directory(path="data", mode=0o700),
     ]
     assert list(with_parents(entries)) == entries[:2]
+
+
+@pytest.mark.parametrize("path", [".wh.a", "opt/.wh.python", "opt/.wh..wh..opq", "opt/.wh.d/a"])
+def test_no_name_deletes_files_of_other_layers(path: str) -> None:
+    """image-spec, layer.md: whoever made the entry did not mean a whiteout."""
+    for entry in (File(path=path, content=InMemory(b"")), Directory(path=path)):
+        with pytest.raises(WhiteoutName, match="would delete") as caught:
+            write_layer([entry])
+        assert caught.value.where == path
+    assert write_layer([File(path="opt/a.wh.b", content=InMemory(b""))])
+
+
+def test_a_stream_that_engines_refuse_never_gets_into_a_layer() -> None:
+    """Spliced as it is, so it has to be refused here (an incomplete Huffman code)."""
+    size = 2 * SPLICE_MIN
+    a, end = ord("a"), 256
+    stream = dynamic_block([*[a] * size, end], literals={a: 2, end: 2})
+    content = deflated(b"a" * size, stream=stream)
+    with pytest.raises(ContentMismatch, match="damaged DEFLATE stream"):
+        write_layer([File(path="opt/large.so", content=content)])
+    right = dynamic_block([*[a] * size, end], literals={a: 1, end: 1})
+    blob, _ = write_layer([File(path="opt/large.so", content=deflated(b"a" * size, stream=right))])
+    assert right in blob
+    assert read_layer(blob)["opt/large.so"].data == b"a" * size

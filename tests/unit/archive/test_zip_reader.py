@@ -8,6 +8,7 @@ import os
 import stat
 import struct
 import subprocess
+import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -167,18 +168,20 @@ def test_an_empty_archive_has_no_members(archive: Open) -> None:
         (0o100755, 3, 0o100755, True),
         (0o100655, 3, 0o100655, True),
         (0o755, 3, 0o755, True),
-        (0o100755, 0, 0, False),
+        (0o100755, 0, 0o100755, True),
+        (0o100666, 0, 0o100666, False),
+        (0, 0, 0, False),
         (0, 3, 0, False),
     ],
 )
-def test_modes_count_when_unix_wrote_them(
+def test_modes_count_whoever_wrote_them(
     archive: Open,
     mode: int,
     made_by: int,
     expected: int,
     executable: bool,  # noqa: FBT001
 ) -> None:
-    """APPNOTE 4.4.2: the upper half of the attributes is a Unix mode if the maker was Unix."""
+    """The upper half of the attributes is a Unix mode, in archives of Python on Windows too."""
     member = replace(A, mode=mode, central={"made_by": made_by << 8 | 20})
     (found,) = archive(raw_zip([member])).members()
     assert (found.mode, found.executable) == (expected, executable)
@@ -268,6 +271,8 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "data after the end": (HONEST + b"x", "data after its end"),
     "comment shorter than said": (raw_zip([A], end={"comment": 5}), "data after its end"),
     "two end records": (two_ends(), "two end records"),
+    "fake end record in the comment": (raw_zip([A], comment=FAKE_END + b"x"), "after its end"),
+    "fake empty archive as the comment": (raw_zip([A], comment=FAKE_END), "two end records"),
     "one part of several": (raw_zip([A], end={"disk": 1}), "one part of several"),
     "counts differ": (raw_zip([A], end={"here": 2}), "one part of several"),
     # the directory
@@ -334,6 +339,36 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "ZIP64 field contradicts the local header": (
         raw_zip([replace(A, local_extra=zip64_extra(1, 2))]),
         "one thing in its header and another in its ZIP64 field",
+    ),
+    "ZIP64 field of an odd length": (
+        raw_zip([replace(A, extra=struct.pack("<HH", 1, 12) + bytes(12))]),
+        "ZIP64 field of an odd length",
+    ),
+    "ZIP64 field with more numbers than there are": (
+        raw_zip([replace(A, extra=zip64_extra(len(A.data), len(A.packed), 0, 0, 0))]),
+        "one thing in its header and another in its ZIP64 field",
+    ),
+    "ZIP64 sizes in the local header alone": (
+        raw_zip([replace(A, local=WIDE)]),
+        "lacks its ZIP64 field",
+    ),
+    "ZIP64 sizes that disagree between the headers": (
+        raw_zip(
+            [
+                replace(
+                    A,
+                    local=WIDE,
+                    central=WIDE,
+                    local_extra=zip64_extra(7, 7),
+                    extra=zip64_extra(len(A.data), len(A.packed)),
+                )
+            ]
+        ),
+        "another size or CRC-32 in its local header",
+    ),
+    "ZIP64 offset beyond the file": (
+        raw_zip([replace(A, central={"offset": MAX32}, extra=zip64_extra(2**63))]),
+        "leaves a gap before itself",
     ),
     "another extra field cut off": (
         raw_zip([replace(A, extra=struct.pack("<HH", 0x5455, 9) + b"x")]),
@@ -432,9 +467,19 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         raw_zip([replace(A, local_extra=SHORT_PATH_EXTRA)]),
         "second name in an extra field",
     ),
+    "path too long": (raw_zip([RawMember(name=b"x/" * 1600 + b"y")]), "longer than 3072 bytes"),
+    "name with a C1 control": (
+        raw_zip([RawMember(name="a\x9b31m".encode(), flags=UTF8)]),
+        "no plain relative path",
+    ),
     "component too long": (raw_zip([RawMember(name=b"x" * 256)]), "longer than 255 bytes"),
     # kinds of files
     "symbolic link": (raw_zip([replace(A, mode=stat.S_IFLNK | 0o777)]), "a link or a device"),
+    "directory by its mode": (
+        raw_zip([replace(A, mode=stat.S_IFDIR | 0o755)]),
+        "a file by its name and a directory by its mode",
+    ),
+    "socket": (raw_zip([replace(A, mode=stat.S_IFSOCK | 0o644)]), "a link or a device"),
     "device": (raw_zip([replace(A, mode=stat.S_IFCHR | 0o644)]), "a link or a device"),
     "pipe": (raw_zip([replace(A, mode=stat.S_IFIFO | 0o644)]), "a link or a device"),
 }
@@ -463,6 +508,8 @@ def test_an_archive_with_two_meanings_is_refused(archive: Open, data: bytes, mes
         "a//b",
         "a\\b",
         "C:\\a",
+        "C:/a",
+        "c:evil",
         "..\\evil",
         "a\0.py",
         "a\nb",
@@ -485,6 +532,31 @@ def test_a_name_that_is_no_plain_relative_path_is_refused(archive: Open, name: s
 def test_unusual_but_plain_names_are_read(archive: Open, name: str) -> None:
     (found,) = archive(raw_zip([RawMember(name=name.encode(), flags=UTF8)])).members()
     assert found.name == name
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("a/x.h", "a/X.h"), ("é", "e\u0301"), ("a.", "a"), ("a ", "a")],
+    ids=["case", "spelling of Unicode", "trailing dot", "trailing blank"],
+)
+def test_names_that_only_other_systems_confuse_are_two(
+    archive: Open, names: tuple[str, str]
+) -> None:
+    """The image's file system is Linux's, and honest wheels have names that differ in case."""
+    data = raw_zip([RawMember(name=name.encode(), flags=UTF8) for name in names])
+    assert tuple(one.name for one in archive(data).members()) == names
+
+
+def test_the_memory_for_a_directory_is_bounded() -> None:
+    """1 kB for each member at most: 200 MB for the largest directory that is read at all."""
+    data = raw_zip([RawMember(name=b"%07d" % one, data=b"", method=0) for one in range(20_000)])
+    tracemalloc.start()
+    try:
+        assert len(read_zip(lambda at, size: data[at : at + size], len(data))) == 20_000
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20_000 * 1000
 
 
 @pytest.mark.parametrize("name", [".wh.a", "pkg/.wh.module.py", "pkg/.wh..wh..opq", ".wh.d/a"])

@@ -25,7 +25,7 @@ from wheelship.lock.inputs import lock_inputs
 from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
 from wheelship.oci.reference import Reference
-from wheelship.oci.validate import problems_of_layout
+from wheelship.oci.validate import problems_of_layout, validate
 from wheelship.plan.make import Inputs, plan_image
 from wheelship.plan.model import ConfigurationRecipe, ForeignRecipe, ImagePlan, LayerPlan
 from wheelship.registry.errors import ImageNotFound
@@ -176,7 +176,7 @@ def test_the_layers_are_taken_as_they_are(yard: Any, tmp_path: Path) -> None:
     parcel = parcel_of(built, "service:cpu", yard.store, context.base)
     done = deliver(parcel, (LayoutOutput(tmp_path / "out"),), Tools(), discard)
     foreign = [str(one.digest) for one in made.layers]
-    assert problems_of_layout(tmp_path / "out", foreign) == []
+    assert validate(tmp_path / "out", foreign=foreign).problems == ()
     assert problems_of_layout(tmp_path / "out") != [], "the made base has no parents"
     report = BuildReport(
         built=built, reference="service:cpu", delivered=done, lock="", phases=(("all", 1.0),)

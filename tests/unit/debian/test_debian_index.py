@@ -139,3 +139,14 @@ def test_a_paragraph_that_cannot_be_read_is_refused(change: tuple[bytes, bytes])
 def test_a_paragraph_must_begin_with_its_name() -> None:
     with pytest.raises(IndexMismatch, match="does not begin"):
         SuiteIndex(SUITE, b"Version: 1\nPackage: x\n", where="Packages.xz")
+
+
+def test_two_files_of_one_version_are_refused() -> None:
+    """Which one is meant would depend on their order."""
+    first, second = make_deb("alpha", "1.0"), make_deb("alpha", "1.0", files={"usr/x": b"x"})
+    text = _text(first, second)
+    index = _read(lzma.compress(text), size=len(text))
+    with pytest.raises(IndexMismatch, match=r"two different files are alpha 1\.0"):
+        index.named("alpha")
+    text = _text(first, first)
+    assert len(_read(lzma.compress(text), size=len(text)).named("alpha")) == 1

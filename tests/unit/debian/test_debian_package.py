@@ -8,6 +8,7 @@ import hashlib
 import io
 import lzma
 import tarfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,7 +151,7 @@ def test_a_malformed_container_is_refused(case: str, tmp_path: Path) -> None:
     data, message = CONTAINERS[case]
     with pytest.raises(InvalidDeb, match=message) as caught:
         _open(_raw(data), tmp_path)
-    assert caught.value.where == "demo.deb"
+    assert caught.value.where == "demo_1.0-1_amd64.deb"
 
 
 def test_gzip_is_as_strict_as_xz(tmp_path: Path) -> None:
@@ -276,3 +277,94 @@ def test_the_hash_is_checked_before_anything_is_read(tmp_path: Path) -> None:
     locked = replace(deb.locked(), sha256=hashlib.sha256(b"other").hexdigest())
     with pytest.raises(PackageMismatch):
         open_package(locked, path, tmp_path)
+
+
+def pax(member: TarMember, **records: str) -> bytes:
+    """Return a tar archive whose pax records override the header of ``member``."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        header = tarfile.TarInfo(member.name)
+        header.type, header.linkname, header.size = member.kind, member.target, len(member.data)
+        header.pax_headers = records
+        archive.addfile(header, io.BytesIO(member.data))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (pax(TarMember("./a", b"x"), path="../../etc/passwd"), "is not allowed"),
+        (pax(TarMember("./a", b"x"), path="usr/.wh.bin"), "is not allowed"),
+        (
+            pax(TarMember("./a", kind=tarfile.SYMTYPE, target="b"), linkpath="../../etc/shadow"),
+            "leads out",
+        ),
+        (
+            pax(TarMember("./a", kind=tarfile.LNKTYPE, target="b"), linkpath="/etc/shadow"),
+            "is not allowed",
+        ),
+        (pax(TarMember("./a", b"x"), size=str(2**60)), "truncated|no readable tar|data after"),
+        (pax(TarMember("./a", b"x"), size="-1"), "truncated|no readable tar|claims|data after"),
+        (
+            pax(
+                TarMember("./a", b"x" * 512),
+                **{"GNU.sparse.map": "0,1", "GNU.sparse.size": str(2**50)},
+            ),
+            "device, pipe or something else|no readable tar",
+        ),
+        (tar_bytes([TarMember("./a", b"1"), TarMember("./a", b"2")]), "holds a twice"),
+        (
+            tar_bytes([TarMember("./a", kind=tarfile.SYMTYPE, target="b"), TarMember("./a", b"2")]),
+            "holds a twice",
+        ),
+    ],
+    ids=[
+        "pax path out",
+        "pax path of a whiteout",
+        "pax link out",
+        "pax hard link out",
+        "pax size of an exabyte",
+        "pax size below zero",
+        "pax sparse",
+        "twice",
+        "a link and a file in its place",
+    ],
+)
+def test_extended_headers_and_doubles_are_refused(
+    data: bytes, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InvalidDeb, match=message) as caught:
+        _open(make_deb(data_tar=data), tmp_path)
+    assert caught.value.hint
+
+
+def test_a_dictionary_that_needs_gibibytes_is_not_allocated(tmp_path: Path) -> None:
+    """Xz says how much memory it wants; 256 MiB is more than Debian ever asks for."""
+    packed = bytearray(lzma.compress(lzma.decompress(DATA), check=lzma.CHECK_CRC32))
+    header = packed[12 : 12 + (packed[12] + 1) * 4]
+    at = header.index(b"\x21\x01") + 2
+    header[at] = 36  # 1 GiB
+    header[-4:] = zlib.crc32(header[:-4]).to_bytes(4, "little")
+    packed[12 : 12 + len(header)] = header
+    with pytest.raises(InvalidDeb, match="cannot be inflated: Memory usage limit"):
+        _open(_raw(ar_bytes(GOOD | {"data.tar.xz": bytes(packed)})), tmp_path)
+
+
+def test_a_control_file_twice_is_refused(tmp_path: Path) -> None:
+    control = lzma.compress(tar_bytes([TarMember("./control", b"a"), TarMember("control", b"b")]))
+    with pytest.raises(InvalidDeb, match="holds control twice"):
+        _open(_raw(ar_bytes(GOOD | {"control.tar.xz": control})), tmp_path)
+
+
+def test_a_member_twice_is_refused(tmp_path: Path) -> None:
+    """Dpkg would take the first data member, other tools the last."""
+    again = ar_bytes({"data.tar.xz": DATA})[8:]
+    with pytest.raises(InvalidDeb, match="unexpected members"):
+        _open(_raw(ar_bytes(GOOD) + again), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../../x", "#1/20", "//", "control.tar.xz\0", "Data.tar.xz"])
+def test_other_names_of_members_are_refused(name: str, tmp_path: Path) -> None:
+    data = ar_bytes({"debian-binary": b"2.0\n", "control.tar.xz": CONTROL, name: DATA})
+    with pytest.raises(InvalidDeb, match=r"unexpected member|no ar member"):
+        _open(_raw(data), tmp_path)

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -49,6 +51,7 @@ def _resolve(
     flavour: Flavour = "debian",
     keep: DebianLock | None = None,
     emit: Callable[[Event], None] = discard,
+    seen: dict[str, str] | None = None,
 ) -> DebianLock:
     return resolve(
         archive.distribution(seeds, cuts, debug=("tools",)),
@@ -61,6 +64,7 @@ def _resolve(
         flavour=flavour,
         keep=keep,
         keyring=archive.keyring,
+        seen=seen,
     )
 
 
@@ -355,3 +359,67 @@ def test_passwords_do_not_reach_messages() -> None:
             keyring=archive.keyring,
         )
     assert caught.value.where == "http://127.0.0.1/debian/dists/bookworm/InRelease"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("Filename", "pool/../../../etc/root_1.deb", "filename"),
+        ("Filename", "http://example.org/pool/root_1.deb", "filename"),
+        ("Filename", "/etc/root_1.deb", "filename"),
+        ("Size", "0", "size_bytes"),
+        ("Version", "1;rm", "version"),
+        ("Architecture", "arm64", "the index for amd64 offers root for arm64"),
+    ],
+)
+def test_a_signed_index_cannot_say_what_no_lock_may_hold(
+    field: str, value: str, message: str
+) -> None:
+    deb = _deb("root")
+    lines = [
+        f"{field}: {value}" if line.startswith(f"{field}: ") else line
+        for line in deb.paragraph.splitlines()
+    ]
+    listed = SimpleNamespace(
+        paragraph="\n".join(lines) + "\n", filename=deb.filename, data=deb.data
+    )
+    archive = _archive(listed)  # type: ignore[arg-type]
+    with pytest.raises(IndexMismatch, match=message):
+        _resolve(archive)
+
+
+def test_a_release_file_older_than_the_locked_one_is_refused() -> None:
+    """Nothing else tells of updates held back: the main suites have no Valid-Until."""
+    archive = _archive(_deb("root"))
+    lock = _resolve(archive)
+    seen = {suite.name: suite.date for suite in lock.suites}
+    assert _resolve(archive, seen=seen) == lock
+    archive.date = DATE - timedelta(days=1)
+    with pytest.raises(ReleaseExpired, match=r"older than .* which is locked") as caught:
+        _resolve(archive, seen=seen)
+    assert "wheelship.lock" in (caught.value.hint or "")
+    events: list[Event] = []
+    frozen = replace(MIRRORS, dated=False)
+    assert _resolve(archive, mirrors=frozen, seen=seen, emit=events.append)
+    assert [one.code for one in events if isinstance(one, Warned)] == ["release-expired"] * 3
+
+
+def test_a_key_that_has_expired_vouches_for_nothing() -> None:
+    archive = _archive(_deb("root"))
+
+    def ended(fingerprints: Iterable[str]) -> dict[str, Any]:
+        del fingerprints
+        return {one: SimpleNamespace(expiration=DATE) for one in archive.certificates}
+
+    with pytest.raises(ArchiveUntrusted, match="have expired") as caught:
+        resolve(
+            archive.distribution(["root"]),
+            "amd64",
+            (),
+            MIRRORS,
+            archive.fetch,
+            DATE,
+            discard,
+            keyring=ended,
+        )
+    assert caught.value.where == f"{DebArchive.MAIN}/dists/bookworm/InRelease"

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import os
@@ -97,26 +96,6 @@ def test_a_layer_that_is_gone_is_an_error_with_a_fix(load: Any, tmp_path: Path) 
     with pytest.raises(DamagedStore, match="lost the blob") as caught:
         write(load, "oci-archive", tmp_path / "a.tar")
     assert "run the same command again" in (caught.value.hint or "")
-
-
-def test_leftovers_of_killed_processes_go_and_those_of_running_ones_stay(
-    load: Any, tmp_path: Path
-) -> None:
-    target = tmp_path / "out" / "a.tar"
-    target.parent.mkdir()
-    dead, running, foreign = (
-        target.parent / name for name in (".a.tar.1.part", ".a.tar.2.part", ".b.tar.3.part")
-    )
-    for path in (dead, running, foreign):
-        path.write_bytes(b"half")
-    with running.open() as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        write(load, "docker-archive", target)
-    assert {one.name for one in target.parent.iterdir()} == {
-        "a.tar",
-        ".a.tar.2.part",
-        ".b.tar.3.part",
-    }
 
 
 def test_what_is_no_file_is_not_replaced(load: Any, tmp_path: Path) -> None:

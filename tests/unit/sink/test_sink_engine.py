@@ -33,6 +33,7 @@ from wheelship.sink.model import Delivered, Parcel
 from wheelship.sink.output import EngineOutput, parse_output
 from wheelship.store.errors import DamagedStore
 
+STREAMED = ["image-streamed"]
 VERSION = "version) echo 28.5.1;;"
 CONTEXT = 'context) echo "unix:///var/run/docker.sock";;'
 INFO = "info) echo Debian;;"
@@ -131,7 +132,7 @@ def test_an_image_that_is_there_is_only_tagged(engine: Engine) -> None:
         (('context) echo "ssh://build.example.org";;',), "ssh://build.example.org", []),
         (('context) echo "tcp://10.0.0.1:2376";;',), "is not on this machine", []),
         ((CONTEXT, 'info) echo "Docker Desktop";;'), "virtual machine", []),
-        ((CONTEXT, INFO, REFUSED), "connection refused", ["image-streamed"]),
+        ((CONTEXT, INFO, REFUSED), "connection refused", STREAMED),
         (
             (CONTEXT, INFO, "pull) echo 'unknown flag: --platform' >&2; exit 125;;"),
             "flag",

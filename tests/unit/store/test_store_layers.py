@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -468,7 +469,67 @@ def test_other_errors_of_the_system_are_not_disguised(store: Store) -> None:
 
 def test_places_are_named_by_content(store: Store) -> None:
     assert store.download("ab" * 32) == store.root / "downloads" / ("ab" * 32)
-    assert store.interpreter_root(KEY) == store.root / "roots" / KEY.hex
     with suppress(FileNotFoundError):
         store.blob(KEY).stat()
         pytest.fail("a blob that was never put")
+
+
+# --- interpreters ---
+
+
+def put_root(store: Store) -> Path:
+    with store.work_directory() as work:
+        tree = work / "tree"
+        (tree / "usr/bin").mkdir(parents=True)
+        (tree / "usr/bin/python").write_bytes(b"python")
+        (tree / "usr/bin/python").chmod(0o755)
+        (tree / "bin").symlink_to("usr/bin")
+        return store.put_root(KEY, tree)
+
+
+def test_an_unpacked_interpreter_is_found_again(store: Store) -> None:
+    assert store.find_root(KEY) is None
+    root = put_root(store)
+    assert (root / "bin/python").read_bytes() == b"python"
+    assert store.find_root(KEY) == root
+    assert put_root(store) == root  # another process made it too
+    assert store.find_root(Digest.of(b"another")) is None
+
+
+def test_a_copied_store_keeps_its_interpreters(store: Store, tmp_path: Path) -> None:
+    """Change times differ then, and the bytes decide; afterwards the times serve again."""
+    put_root(store)
+    store.close()
+    shutil.copytree(store.root, tmp_path / "copy", symlinks=True)
+    copy = Store(tmp_path / "copy")
+    root = copy.find_root(KEY)
+    assert root == tmp_path / "copy/roots" / KEY.hex / "tree"
+    seal = root.parent / "seal"
+    before = seal.read_bytes()
+    assert before != (store.root / "roots" / KEY.hex / "seal").read_bytes()
+    assert copy.find_root(KEY) == root
+    assert seal.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda root: (root / "usr/bin/python").write_bytes(b"pythom"),
+        lambda root: (root / "usr/bin/python").chmod(0o644),
+        lambda root: (root / "usr/bin/python").unlink(),
+        lambda root: (root / "usr/bin/more").touch(),
+        lambda root: ((root / "bin").unlink(), (root / "bin").symlink_to("usr")),
+        shutil.rmtree,
+        lambda root: (root.parent / "seal").unlink(),
+        lambda root: (root.parent / "seal").write_bytes(b"x"),
+        lambda root: (shutil.rmtree(root.parent), root.parent.write_bytes(b"file")),
+    ],
+)
+def test_a_damaged_interpreter_is_given_up(store: Store, damage: Callable[[Path], object]) -> None:
+    """DESIGN §11: a corrupted store is repaired; bytecode of a damaged library would stay."""
+    root = put_root(store)
+    damage(root)
+    assert store.find_root(KEY) is None
+    assert not root.parent.exists()
+    assert put_root(store) == root
+    assert store.find_root(KEY) == root

@@ -60,7 +60,7 @@ def test_usage_counts_every_part(store: Store) -> None:
     }
     layer = put(store, "a")
     download(store, b"12345")
-    root = store.interpreter_root(key("root"))
+    root = store.root / "roots" / key("root").hex
     (root / "usr/bin").mkdir(parents=True)
     (root / "usr/bin/python").write_bytes(b"1234567")
     (root / "usr/bin/python3").symlink_to("python")
@@ -111,7 +111,7 @@ def test_prune_removes_what_was_not_used_for_longest(store: Store) -> None:
 def test_prune_counts_downloads_and_interpreters(store: Store) -> None:
     put(store, "layer")
     file = download(store, b"x" * MIB)
-    root = store.interpreter_root(key("root"))
+    root = store.root / "roots" / key("root").hex
     root.mkdir()
     (root / "python").write_bytes(b"y" * MIB)
     for path, age in ((file, 900), (root, 800)):

@@ -129,7 +129,7 @@ def test_executable_bits_come_from_the_archive(tmp_path: Path) -> None:
     modes = {
         "demo/run": 0o4777,
         "demo/odd": 0o001,
-        "demo/plain.py": 0o666,
+        "demo/plain.py": 0o1666,
         "demo-1.0.data/scripts/tool": 0o644,
         "demo-1.0.data/data/bin/helper": 0o700,
     }
@@ -170,19 +170,25 @@ def test_entry_points_become_scripts(tmp_path: Path) -> None:
     assert "../../../bin/demo" in check_record(found)
 
 
-def test_installer_and_signatures_are_ours(tmp_path: Path) -> None:
-    """INSTALLER names who installed; a signature of another RECORD would be a lie."""
+def test_what_installers_write_is_ours(tmp_path: Path) -> None:
+    """INSTALLER names who installed; a signature of another RECORD would be a lie.
+
+    So would be where another copy of the wheel came from.
+    """
     info = "demo-1.0.dist-info"
     files = {
         f"{info}/INSTALLER": b"somebody else\n",
         f"{info}/RECORD.jws": b"{}",
         f"{info}/RECORD.p7s": b"",
+        f"{info}/REQUESTED": b"",
+        f"{info}/direct_url.json": b"{}",
         f"{info}/licenses/LICENSE": b"free\n",
     }
     found = install(tmp_path, make_wheel(files=files))
     assert found[f"{SITE}/{info}/INSTALLER"].data == b"wheelship\n"
     assert f"{SITE}/{info}/licenses/LICENSE" in found
-    assert not [path for path in found if "RECORD." in path]
+    gone = ("RECORD.jws", "RECORD.p7s", "REQUESTED", "direct_url.json")
+    assert not [name for name in gone if f"{SITE}/{info}/{name}" in found]
     check_record(found)
 
 
@@ -240,7 +246,9 @@ def test_a_missing_size_in_record_is_filled_in(tmp_path: Path) -> None:
 # Attacks
 
 
-@pytest.mark.parametrize("name", ["python", "python3.11", "pypy", "../x", "a/b", "activate"])
+@pytest.mark.parametrize(
+    "name", ["python", "python3.11", "pypy", "../x", "a/b", "activate", ".wh.python"]
+)
 def test_an_entry_point_must_not_take_over_the_environment(tmp_path: Path, name: str) -> None:
     """CVE-2026-8643, GHSA-4gg8-gxpx-9rph."""
     error = refusal(tmp_path, {}, console_scripts={name: "demo:main"})
@@ -296,10 +304,11 @@ def test_two_files_in_one_place_are_refused(
 def test_a_second_package_by_way_of_data_is_refused(tmp_path: Path) -> None:
     """Metadata of another package would be believed by pip and scanners."""
     for scheme in ("purelib", "data/lib/python3.11/site-packages"):
-        name = f"demo-1.0.data/{scheme}/requests-9.9.dist-info/METADATA"
-        error = refusal(tmp_path, {name: b"Name: requests\n"})
-        assert isinstance(error, InvalidWheel)
-        assert "would install requests-9.9.dist-info" in error.message
+        for ending in ("dist-info", "Dist-Info"):
+            name = f"demo-1.0.data/{scheme}/requests-9.9.{ending}/METADATA"
+            error = refusal(tmp_path, {name: b"Name: requests\n"})
+            assert isinstance(error, InvalidWheel)
+            assert f"would install requests-9.9.{ending}" in error.message
 
 
 def test_a_data_directory_of_another_name_is_nothing_special(tmp_path: Path) -> None:
@@ -347,12 +356,14 @@ def test_python_sources_are_what_gets_installed(tmp_path: Path) -> None:
         "demo-1.0.data/platlib/plat.py": b"",
         "demo-1.0.data/scripts/script.py": b"",
         "demo-1.0.data/data/share/example.py": b"",
+        "demo-1.0.data/data/lib/python3.11/site-packages/data.py": b"",
         "demo/skipped/x.py": b"",
     }
     with opened(tmp_path, make_wheel(files=files)) as wheel:
         found = list(python_sources(wheel, ENVIRONMENT, ("demo/skipped/*",)))
         installed = {entry.path for entry in installed_entries(wheel, ENVIRONMENT)}
     assert found == [
+        (f"{SITE}/data.py", "demo-1.0.data/data/lib/python3.11/site-packages/data.py"),
         (f"{SITE}/demo/a.py", "demo/a.py"),
         (f"{SITE}/demo/b.py", "demo/b.py"),
         (f"{SITE}/plat.py", "demo-1.0.data/platlib/plat.py"),

@@ -63,6 +63,11 @@ FILES = {"demo.py": b"value = 1\n", f"{INFO}/WHEEL": WHEEL, f"{INFO}/METADATA": 
 ROWS = {path: row(path, data) for path, data in FILES.items()}
 
 
+def test_a_waiver_without_use_can_be_told(tmp_path: Path) -> None:
+    with opened(tmp_path, handmade(FILES), waive=True) as wheel:
+        assert wheel.waived == ""
+
+
 def test_an_honest_wheel_opens(tmp_path: Path) -> None:
     with opened(tmp_path, make_wheel("Demo_Pkg", "1.0", purelib=False)) as wheel:
         assert (wheel.name, wheel.version) == ("Demo_Pkg", "1.0")
@@ -148,7 +153,9 @@ def test_names_and_versions_compare_normalised(
     tmp_path: Path, filename: str, directory: str
 ) -> None:
     """Names by PEP 503, versions by PEP 440: real wheels differ in case, dots and zeros."""
-    files = {f"{directory}/WHEEL": WHEEL, f"{directory}/METADATA": METADATA}
+    name, _, version = directory.removesuffix(".dist-info").partition("-")
+    about = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode()
+    files = {f"{directory}/WHEEL": WHEEL, f"{directory}/METADATA": about}
     record = "".join(row(path, data) for path, data in files.items())
     members = [ZipFile(path, data) for path, data in files.items()]
     members.append(ZipFile(f"{directory}/RECORD", record.encode()))
@@ -232,6 +239,78 @@ def test_descriptions_must_be_utf8(tmp_path: Path, name: str) -> None:
     assert refusal(tmp_path, made).message == f"{INFO}/{name} is not UTF-8"
 
 
+# What the wheel says of itself
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ("Name: other\nVersion: 1.0\n", "calls itself other 1.0 in METADATA"),
+        ("Name: demo\nVersion: 2.0\n", "calls itself demo 2.0 in METADATA"),
+        ("Name: demo\n", "calls itself demo in METADATA"),
+        ("", "calls itself nothing in METADATA"),
+        ("Summary: x\n\nName: demo\nVersion: 1.0\n", "calls itself nothing in METADATA"),
+        ("Name: demo\nVersion: 1.0\nname: other\n", "says Name twice"),
+        ("Name: demo\nVersion: 1.0\nVersion: 1.0\n", "says Version twice"),
+    ],
+    ids=[
+        "another name",
+        "another version",
+        "no version",
+        "nothing",
+        "in the description",
+        "two names",
+        "two versions",
+    ],
+)
+def test_metadata_of_another_package_is_refused(tmp_path: Path, metadata: str, said: str) -> None:
+    """Pip and scanners believe METADATA, the lock the file name."""
+    error = refusal(tmp_path, handmade({**FILES, f"{INFO}/METADATA": metadata.encode()}))
+    assert said in error.message
+    assert error.hint
+
+
+def test_metadata_is_compared_as_names_and_versions_are(tmp_path: Path) -> None:
+    about = b"Name:De.mo\r\nVersion: 1.0.0\r\n\r\nName: x\r\n"
+    info = "de_mo-1.0.dist-info"
+    files = {f"{info}/WHEEL": WHEEL, f"{info}/METADATA": about}
+    members = [ZipFile(path, data) for path, data in files.items()]
+    record = "".join(row(path, data) for path, data in files.items())
+    members.append(ZipFile(f"{info}/RECORD", record.encode()))
+    made = MadeWheel(filename="de_mo-1.0-py3-none-any.whl", data=zip_bytes(members))
+    with opened(tmp_path, made) as wheel:
+        assert wheel.dist_info == info
+
+
+@pytest.mark.parametrize("name", ["evil-2.0.DIST-INFO", "DEMO-1.0.Dist-Info"])
+def test_a_second_dist_info_directory_is_found_in_any_case(tmp_path: Path, name: str) -> None:
+    """importlib.metadata does."""
+    error = refusal(tmp_path, handmade({**FILES, f"{name}/METADATA": METADATA}))
+    assert "must hold one .dist-info directory" in error.message
+    assert name in error.message
+
+
+@pytest.mark.parametrize("line", ["Wheel-Version: 2.0\n", "root-is-purelib: false\n"])
+def test_a_field_twice_is_refused(tmp_path: Path, line: str) -> None:
+    """Of two values each reader takes another one."""
+    error = refusal(tmp_path, handmade({**FILES, f"{INFO}/WHEEL": WHEEL + line.encode()}))
+    assert "twice" in error.message
+
+
+def test_tags_are_those_of_the_file_name(tmp_path: Path) -> None:
+    """The lock chose by the file name, and honest wheels were renamed after they were built."""
+    other = WHEEL.replace(b"py3-none-any", b"cp399-cp399-linux_x86_64")
+    with opened(tmp_path, handmade({**FILES, f"{INFO}/WHEEL": other})) as wheel:
+        assert wheel.filename == "demo-1.0-py3-none-any.whl"
+
+
+def test_a_huge_record_is_not_read(tmp_path: Path) -> None:
+    files = [ZipFile(path, data) for path, data in FILES.items()]
+    files.append(ZipFile(f"{INFO}/RECORD", b"," * (32 * 1024 * 1024 + 1)))
+    made = MadeWheel(filename="demo-1.0-py3-none-any.whl", data=zip_bytes(files))
+    assert f"{INFO}/RECORD has 33554433 bytes" in refusal(tmp_path, made).message
+
+
 # RECORD against the archive
 
 
@@ -256,6 +335,10 @@ def lies() -> dict[str, tuple[str, str]]:
         "duplicate row": (good + demo, "RECORD lists demo.py twice"),
         "md5": (without + "demo.py,md5=1B2M2Y8AsgTpgAmY7PhCfg,10\n", "hashes demo.py with 'md5'"),
         "sha1": (without + "demo.py,sha1=2jmj7l5rSw0yVb_vlWAYkK_YBwk,10\n", "with 'sha1'"),
+        "hexadecimal": (
+            without + f"demo.py,sha256={'e3' * 32},10\n",
+            "has a malformed hash for demo.py",
+        ),
         "sha224": (without + row("demo.py", b"value = 1\n", "sha224"), "with 'sha224'"),
     }
 
@@ -307,10 +390,13 @@ def test_record_and_its_signatures_need_no_row(tmp_path: Path, name: str) -> Non
 
 def test_a_waived_record_may_be_incomplete_but_not_wrong(tmp_path: Path) -> None:
     """DESIGN §6: accepts unlisted files and rows without a file; a hash must still be right."""
-    record = row("ghost.py", b"") + ROWS[f"{INFO}/WHEEL"] + "demo.py,,99\n"
+    record = row("ghost.py", b"") + ROWS[f"{INFO}/WHEEL"] + "demo.py,md5=AA,99\n"
+    record += row("../../../../etc/passwd", b"")
     made = handmade(FILES, record)
     assert isinstance(refusal(tmp_path, made), RecordMismatch)
     with opened(tmp_path, made, waive=True) as wheel:
+        assert "lists what is not there: ../../../../etc/passwd and 1 more" in wheel.waived
+        assert "hashes demo.py with 'md5'" in wheel.waived
         assert set(wheel.record) == {"demo.py", f"{INFO}/WHEEL"}
         assert wheel.read("demo.py") == FILES["demo.py"]
         assert wheel.read(f"{INFO}/METADATA") == METADATA
