@@ -221,7 +221,7 @@ def _receive(job: Download, partial: Partial, transport: Opens, cancelled: Event
 def _read_body(
     job: Download,
     partial: Partial,
-    transport: Transport,
+    transport: Opens,
     headers: dict[str, str],
     cancelled: Event,
 ) -> None:
