@@ -222,6 +222,28 @@ def test_the_release_file_of_another_suite_is_not_believed(
 
 
 @pytest.mark.integration
+def test_a_release_file_older_than_the_locked_one_is_refused(site: Any, relay: Relay) -> None:
+    """Debian's own, validly signed: only the lock tells that there was a newer one."""
+    relay()
+    site.lock()
+    path = site.root / "wheelship.lock"
+    document = json.loads(path.read_text())
+    for suite in document["debian"][0]["suites"]:
+        suite["date"] = "2099-01-01T00:00:00Z"
+    path.write_text(json.dumps(document))
+    error = site.refuse(
+        *("lock", str(site.root), "--upgrade"),
+        code="release-expired",
+        status=4,
+        says=["bookworm", "older than 2099-01-01T00:00:00Z"],
+    )
+    assert "remove wheelship.lock" in error["hint"]
+    path.unlink()
+    site.lock()
+    assert path.exists()
+
+
+@pytest.mark.integration
 def test_a_package_index_that_was_changed_is_not_believed(site: Any, relay: Relay) -> None:
     relay("", lambda body: flip_middle(body) if body.startswith(XZ) else body)
     site.refuse(
