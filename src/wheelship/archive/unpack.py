@@ -80,6 +80,7 @@ def unpack(
     reader: tuple[int, int] | None,
     limits: Limits | None = None,
     advance: Callable[[int], None] | None = None,
+    wanted: Callable[[str], bool] | None = None,
 ) -> Unpacked:
     """Unpack ``layers``, lowest first, into the existing empty directory ``root``.
 
@@ -87,6 +88,9 @@ def unpack(
     current user, and ``reader`` is the ``(uid, gid)`` that will look at the files *as their
     owner*: the owner's permission bits become those that this user and group have in the image,
     so that what the service may not read in a container it cannot read here either.
+
+    ``wanted`` says by path which regular files are written, for whoever needs a part of the image;
+    a hard link to one that is not is left out too, and nothing of this is listed as skipped.
 
     ``advance`` is called with the number of tar bytes read since its last call. After a failure
     ``root`` holds rubbish; :func:`remove_tree` removes it.
@@ -98,7 +102,7 @@ def unpack(
     """
     limits = limits or Limits()
     entries = done = 0
-    with _Tree(root, reader) as tree:
+    with _Tree(root, reader, wanted) as tree:
         for layer in layers:
             tree.begin_layer()
             with LayerReader(layer, limit_bytes=limits.bytes - done) as stream:
@@ -131,8 +135,15 @@ def remove_tree(path: Path) -> None:
 class _Tree:
     """The directory being filled."""
 
-    def __init__(self, root: Path, reader: tuple[int, int] | None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        reader: tuple[int, int] | None,
+        wanted: Callable[[str], bool] | None = None,
+    ) -> None:
         self._reader = reader
+        self._wanted = wanted
+        self._unwanted: set[str] = set()
         self._below = Beneath(root)
         self._made: set[str] = set()
         self._modes: dict[str, int] = {}
@@ -152,6 +163,7 @@ class _Tree:
     def begin_layer(self) -> None:
         """What exists from now on belongs to lower layers and may be replaced."""
         self._made.clear()
+        self._unwanted.clear()
 
     def apply(self, header: tarfile.TarInfo, stream: LayerReader) -> None:
         """Make the entry of ``header``, or remove what it whites out."""
@@ -187,6 +199,9 @@ class _Tree:
         self, parent: int, name: str, path: str, header: tarfile.TarInfo, stream: LayerReader
     ) -> None:
         exists = self._clear_way(parent, name, path, for_directory=header.isdir())
+        if self._is_unwanted(path, header):
+            self._unwanted.add(path)
+            return
         if header.islnk():  # owner and mode are those of the file it names
             self._link(parent, name, header.linkname)
             self._made.add(path)
@@ -212,6 +227,13 @@ class _Tree:
             return
         if self._reader is None:
             os.chown(name, header.uid, header.gid, dir_fd=parent, follow_symlinks=False)
+
+    def _is_unwanted(self, path: str, header: tarfile.TarInfo) -> bool:
+        if self._wanted is None:
+            return False
+        if header.islnk():
+            return "/".join(_parts(header.linkname)) in self._unwanted
+        return header.isreg() and not self._wanted(path)
 
     def _clear_way(self, parent: int, name: str, path: str, *, for_directory: bool) -> bool:
         """Remove what a lower layer has at ``path``; true if a directory stays and is reused."""

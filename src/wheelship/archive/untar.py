@@ -12,6 +12,7 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
@@ -181,8 +182,18 @@ def _open(layer: LayerFile) -> IO[bytes]:
         return cast("IO[bytes]", gzip_ng_threaded.open(layer.path, "rb", threads=1))
     if layer.media_type.endswith(".tar"):
         return layer.path.open("rb")
-    raise UnsupportedLayer(
-        f"cannot read a layer of type {layer.media_type}",
-        where=str(layer.path),
-        hint="build it with `--codec splice`" if layer.media_type.endswith("zstd") else None,
-    )
+    if layer.media_type.endswith("zstd"):
+        return _open_zstd(layer)
+    raise UnsupportedLayer(f"cannot read a layer of type {layer.media_type}", where=str(layer.path))
+
+
+def _open_zstd(layer: LayerFile) -> IO[bytes]:
+    try:
+        zstd = import_module("compression.zstd")  # Python 3.14 has it
+    except ImportError as error:
+        raise UnsupportedLayer(
+            "cannot read a layer compressed with zstd with this Python",
+            where=str(layer.path),
+            hint="use an image with gzip layers, or run wheelship with Python 3.14 or newer",
+        ) from error
+    return cast("IO[bytes]", zstd.open(layer.path, "rb"))

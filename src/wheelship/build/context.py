@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from wheelship.base.model import BaseLayer
 from wheelship.debian.lock import LockedPackage
 from wheelship.events import Emit
 from wheelship.lock.model import LockedWheel
@@ -15,7 +16,7 @@ from wheelship.oci.image import Image, Layer
 from wheelship.plan.model import ImagePlan
 from wheelship.store.store import Store
 
-__all__ = ["Artifacts", "BuildContext", "BuiltImage", "BuiltLayer"]
+__all__ = ["Artifacts", "BaseLayers", "BuildContext", "BuiltImage", "BuiltLayer"]
 
 
 class Artifacts(Protocol):
@@ -41,12 +42,24 @@ class Artifacts(Protocol):
         ...
 
 
+class BaseLayers(Protocol):
+    """Where the layers of other images come from. They are asked for only when bytes are needed."""
+
+    def path(self, layer: BaseLayer) -> Path:
+        """Return the layer's file, fetched into the store if it is not there.
+
+        Raises:
+            NetworkError, InputError, MachineError: it cannot be had.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildContext:
     """The ambient things, handed in: store, sources of files, events, number of cores to use.
 
     ``machine`` is the architecture this machine runs (``amd64``), for which an interpreter can be
-    started.
+    started. ``base`` is None where the base is debian.
     """
 
     store: Store
@@ -54,6 +67,7 @@ class BuildContext:
     emit: Emit
     jobs: int
     machine: str
+    base: BaseLayers | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

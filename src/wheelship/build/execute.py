@@ -13,10 +13,10 @@ from wheelship.oci.config import History, ImageConfig
 from wheelship.oci.descriptor import LAYER_GZIP, Descriptor
 from wheelship.oci.digest import Digest
 from wheelship.oci.image import Image, Layer
-from wheelship.plan.model import ImagePlan, LayerPlan
-from wheelship.store.store import LayerRecord
+from wheelship.plan.model import ForeignRecipe, ImagePlan, LayerPlan
+from wheelship.store.store import LayerRecord, Store
 
-__all__ = ["build_image"]
+__all__ = ["build_image", "find_layer"]
 
 
 def build_image(plan: ImagePlan, context: BuildContext) -> BuiltImage:
@@ -28,7 +28,7 @@ def build_image(plan: ImagePlan, context: BuildContext) -> BuiltImage:
     """
     began = time.monotonic()
     store = context.store
-    found = {layer.key: store.find_layer(layer.key) for layer in plan.layers}
+    found = {layer.key: find_layer(layer, store) for layer in plan.layers}
     missing = [layer for layer in plan.layers if found[layer.key] is None]
     records = {key: record for key, record in found.items() if record is not None}
     unread = unread_wheels(plan, store)
@@ -53,12 +53,37 @@ def build_image(plan: ImagePlan, context: BuildContext) -> BuiltImage:
     )
 
 
+def find_layer(layer: LayerPlan, store: Store) -> LayerRecord | None:
+    """Return what the store has of the layer; of another image's, what its lock says."""
+    if not isinstance(layer.recipe, ForeignRecipe):
+        return store.find_layer(layer.key)
+    given = layer.recipe.layer
+    return LayerRecord(
+        digest=given.digest,
+        diff_id=given.diff_id,
+        size_bytes=given.size_bytes,
+        unpacked_bytes=given.unpacked_bytes,
+    )
+
+
+def _history(plan: ImagePlan, layer: LayerPlan) -> History:
+    """Return the row of a layer; one of another image keeps its own."""
+    created, made_by = plan.created, f"wheelship: {layer.title}"
+    if isinstance(layer.recipe, ForeignRecipe):
+        created = layer.recipe.layer.created or created
+        made_by = layer.recipe.layer.created_by or made_by
+    return History(created=created, created_by=made_by)
+
+
 def _layer(plan: LayerPlan, record: LayerRecord) -> Layer:
     assert record.digest is not None  # noqa: S101 - callers leave empty layers out
     assert record.diff_id is not None  # noqa: S101 - it goes with the digest
+    media_type = LAYER_GZIP
+    if isinstance(plan.recipe, ForeignRecipe):
+        media_type = plan.recipe.layer.media_type
     return Layer(
         descriptor=Descriptor(
-            media_type=LAYER_GZIP, digest=record.digest, size_bytes=record.size_bytes
+            media_type=media_type, digest=record.digest, size_bytes=record.size_bytes
         ),
         diff_id=record.diff_id,
         unpacked_bytes=record.unpacked_bytes,
@@ -68,11 +93,8 @@ def _layer(plan: LayerPlan, record: LayerRecord) -> Layer:
 
 
 def _assemble(plan: ImagePlan, records: dict[Digest, LayerRecord]) -> Image:
-    layers = tuple(
-        _layer(layer, records[layer.key])
-        for layer in plan.layers
-        if records[layer.key].digest is not None
-    )
+    planned = [layer for layer in plan.layers if records[layer.key].digest is not None]
+    layers = tuple(_layer(layer, records[layer.key]) for layer in planned)
     run = plan.run
     config = ImageConfig(
         platform=plan.platform,
@@ -87,9 +109,6 @@ def _assemble(plan: ImagePlan, records: dict[Digest, LayerRecord]) -> Image:
         volumes=run.volumes,
         labels=run.labels,
         healthcheck=run.healthcheck,
-        history=tuple(
-            History(created=plan.created, created_by=f"wheelship: {layer.title}")
-            for layer in layers
-        ),
+        history=tuple(_history(plan, layer) for layer in planned),
     )
     return Image(config=config, layers=layers, annotations=plan.annotations)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``wheelship.lock``: the Debian packages of every variant's base, beside the PEP 751 locks.
+"""``wheelship.lock``: what every variant's base is made of, beside the PEP 751 locks.
 
-    {"version": 1, "debian": [<DebianLock>, …]}
+    {"version": 1, "debian": [<DebianLock>, …], "images": [<BaseImage>, …]}
 
-One entry serves all variants that ask for the same release, architecture and system packages.
+One entry serves all variants that ask for the same: of ``debian`` release, architecture and system
+packages; of ``images`` reference, platform and Python. Without images the key is left out.
 """
 
 from __future__ import annotations
@@ -11,19 +12,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from wheelship.base.model import BaseImage
 from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError
 from wheelship.files.write import write_file
 from wheelship.oci.digest import Digest
+from wheelship.oci.platform import Platform
 from wheelship.store.errors import disk_errors
 
 __all__ = [
     "LOCK_NAME",
     "InvalidLockFile",
+    "LockFile",
     "all_or_nothing",
     "find_debian",
+    "find_image",
     "read_lock",
     "write_lock",
 ]
@@ -38,27 +44,38 @@ class InvalidLockFile(InputError):
     code = "invalid-lock-file"
 
 
-def read_lock(path: Path) -> tuple[DebianLock, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockFile:
+    """All entries."""
+
+    debian: tuple[DebianLock, ...] = ()
+    images: tuple[BaseImage, ...] = ()
+
+
+def read_lock(path: Path) -> LockFile:
     """Return the entries of the lock; none when there is no file.
 
     Raises:
         InvalidLockFile: it is malformed, or of a later version.
-        InvalidDebianLock: an entry cannot be right.
+        InvalidDebianLock, InvalidBaseLock: an entry cannot be right.
     """
     try:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:
-        return ()
+        return LockFile()
     except (OSError, ValueError) as error:
         raise InvalidLockFile(f"cannot be read: {error}", where=str(path), hint=_HINT) from error
     if not isinstance(document, dict) or document.get("version") != _VERSION:
         raise InvalidLockFile(
             "is of a version this release cannot read", where=str(path), hint=_HINT
         )
-    entries = document.get("debian")
-    if not isinstance(entries, list):
+    entries, images = document.get("debian"), document.get("images", [])
+    if not isinstance(entries, list) or not isinstance(images, list):
         raise InvalidLockFile("has no list `debian`", where=str(path), hint=_HINT)
-    return tuple(DebianLock.from_json(entry) for entry in entries)
+    return LockFile(
+        debian=tuple(DebianLock.from_json(entry) for entry in entries),
+        images=tuple(BaseImage.from_json(entry) for entry in images),
+    )
 
 
 _HINT = "remove it and run `wheelship lock`"
@@ -75,7 +92,20 @@ def find_debian(
     return None
 
 
-def write_lock(path: Path, entries: Iterable[DebianLock]) -> Digest:
+def find_image(
+    images: Iterable[BaseImage], reference: str, platform: Platform, python: str
+) -> BaseImage | None:
+    """Return the entry for exactly this base, if there is one."""
+    wanted = (reference, platform, python)
+    for one in images:
+        if (one.reference, one.platform, one.python.minor) == wanted:
+            return one
+    return None
+
+
+def write_lock(
+    path: Path, entries: Iterable[DebianLock], images: Iterable[BaseImage] = ()
+) -> Digest:
     """Write the lock in one step, sorted; returns the digest of its bytes.
 
     Raises:
@@ -83,6 +113,10 @@ def write_lock(path: Path, entries: Iterable[DebianLock]) -> Digest:
     """
     ordered = sorted(entries, key=lambda one: (one.release, one.architecture, one.requested))
     document = {"version": _VERSION, "debian": [entry.to_json() for entry in ordered]}
+    if sorted_images := sorted(
+        images, key=lambda one: (one.reference, one.platform, one.python.minor)
+    ):
+        document["images"] = [one.to_json() for one in sorted_images]
     data = (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
     with disk_errors(path.parent, "build with --locked where the project is read-only"):
         write_file(path, data, synced=True)

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
-from wheelship.build.context import BuiltImage
+from pathlib import Path
+
+from wheelship.build.context import BaseLayers, BuiltImage
 from wheelship.oci.digest import Digest
+from wheelship.plan.model import ForeignRecipe
 from wheelship.sink.model import Parcel
 from wheelship.sink.whereabouts import Whereabouts
 from wheelship.store.store import Store
@@ -12,8 +15,23 @@ from wheelship.store.store import Store
 __all__ = ["parcel_of"]
 
 
-def parcel_of(built: BuiltImage, reference: str, store: Store) -> Parcel:
-    """Return ``built`` with its blobs in ``store``, to be known as ``reference`` (``name:tag``)."""
+def parcel_of(
+    built: BuiltImage, reference: str, store: Store, base: BaseLayers | None = None
+) -> Parcel:
+    """Return ``built`` with its blobs in ``store``, to be known as ``reference`` (``name:tag``).
+
+    Layers of the base are fetched from ``base`` when a sink asks for them, and not before.
+    """
+    foreign = {
+        one.recipe.layer.digest: one.recipe.layer
+        for one in built.plan.layers
+        if isinstance(one.recipe, ForeignRecipe)
+    }
+
+    def blob(digest: Digest) -> Path:
+        if base is None or digest not in foreign:
+            return store.blob(digest)
+        return base.path(foreign[digest])
 
     def linked(digests: frozenset[Digest]) -> None:
         for layer in built.plan.layers:
@@ -24,7 +42,7 @@ def parcel_of(built: BuiltImage, reference: str, store: Store) -> Parcel:
     return Parcel(
         image=built.image,
         reference=reference,
-        blob=store.blob,
+        blob=blob,
         linked=linked,
         whereabouts=Whereabouts(store),
     )

@@ -4,29 +4,27 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from wheelship.build.lockfile import LOCK_NAME, find_debian, read_lock, write_lock
-from wheelship.debian.distribution import distribution, release_with_python
-from wheelship.debian.lock import DebianLock, LockedPackage
-from wheelship.debian.mirror import Mirrors, choose_mirrors, package_urls
+from wheelship.build.foundation import base_lock, base_targets
+from wheelship.build.lockfile import LOCK_NAME
+from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError
 from wheelship.events import Emit, Warned
 from wheelship.lock.consistency import check_gpu_targets, check_selection
 from wheelship.lock.document import lock_path
-from wheelship.lock.errors import LockOutOfDate
 from wheelship.lock.inputs import lock_inputs
 from wheelship.lock.model import LockChange, LockedWheel
 from wheelship.lock.selection import Selection, load_selection, selection_key
 from wheelship.lock.target import Target
 from wheelship.oci.platform import Platform
 from wheelship.plan.make import Inputs, plan_image
-from wheelship.plan.model import ImagePlan
+from wheelship.plan.model import Foundation, ImagePlan
 from wheelship.request.model import Accelerator, Request, Variant
 from wheelship.request.sources import snapshot
 from wheelship.store.store import Store
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
     from wheelship.fetch.fetcher import Fetcher
     from wheelship.lock.machine import MachineSources
     from wheelship.lock.resolve import Upgrade
+    from wheelship.registry.client import RegistryClient
 
 __all__ = [
     "LockMode",
@@ -47,19 +46,13 @@ __all__ = [
     "UnknownVariant",
     "UnlockedPlatform",
     "choose_variants",
-    "debian_lock",
     "index_urls",
     "lock_wheels",
-    "mirrors_of",
-    "package_locations",
     "prepare",
 ]
 
 LockMode: TypeAlias = Literal["update", "locked", "frozen"]
 """``update`` re-locks what changed, ``locked`` fails instead, ``frozen`` does not look."""
-
-
-_LOCK = "run `wheelship lock` and commit what it writes"
 
 
 class UnknownVariant(InputError):
@@ -87,6 +80,7 @@ class Surroundings:
     Attributes:
         environ: the environment that uv gets.
         fetcher: makes the door to the network.
+        registry: makes the door to registries.
         machine: reads what pip's and uv's settings say about where packages come from.
         apt: directory of apt's configuration, or None where there is none.
         now: the time, for the validity of release files.
@@ -102,6 +96,7 @@ class Surroundings:
     now: datetime
     created: str
     offline: bool
+    registry: Callable[[], RegistryClient]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +108,7 @@ class Prepared:
 
     plan: ImagePlan
     variant: Variant
-    debian: DebianLock
+    base: Foundation
     lock: str
 
 
@@ -134,17 +129,6 @@ def choose_variants(request: Request, names: tuple[str, ...], *, every: bool) ->
     return chosen
 
 
-def package_locations(
-    prepared: Prepared, around: Surroundings
-) -> Callable[[LockedPackage], tuple[str, ...]]:
-    """Return the function that tells where a package of the base can be had."""
-
-    def locate(package: LockedPackage) -> tuple[str, ...]:
-        return package_urls(package, prepared.debian, mirrors_of(prepared.variant, around))
-
-    return locate
-
-
 def index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
     """Return all addresses of indexes as configured: some may carry credentials."""
     sources, machine = variant.sources, around.machine()
@@ -156,70 +140,6 @@ def index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
             one if "=" not in one.partition("://")[0] else one.partition("=")[2] for one in entries
         ]
     return tuple(one for one in (*named, *machine.extra_indexes) if one)
-
-
-def mirrors_of(variant: Variant, around: Surroundings) -> Mirrors:
-    """Return where this variant's Debian packages come from."""
-    return choose_mirrors(
-        distribution(release_with_python(variant.python)),
-        explicit=variant.sources.debian_mirror,
-        apt=around.apt,
-    )
-
-
-def debian_lock(
-    request: Request,
-    variant: Variant,
-    platform: Platform,
-    around: Surroundings,
-    *,
-    mode: LockMode,
-    upgrade: bool = False,
-) -> tuple[DebianLock, bool]:
-    """Return the base's lock, and whether ``wheelship.lock`` was written for it.
-
-    Raises:
-        LockOutOfDate: it is missing or does not fit, and ``mode`` forbids to make it.
-        WheelshipError: see :func:`wheelship.debian.resolve.resolve`.
-    """
-    path = request.project.root / LOCK_NAME
-    entries = read_lock(path)
-    release = release_with_python(variant.python)
-    wanted = variant.system_packages
-    found = find_debian(entries, release, platform.architecture, wanted)
-    if found is not None and not upgrade:
-        return found, False
-    if mode != "update":
-        extra = f" with {', '.join(sorted(wanted))}" if wanted else ""
-        raise LockOutOfDate(
-            str(path), [f"it holds no base of {release} for {platform}{extra}"], hint=_LOCK
-        )
-    from wheelship.debian.resolve import resolve
-
-    same = [
-        one
-        for one in entries
-        if (one.release, one.architecture) == (release, platform.architecture)
-    ]
-    made = resolve(
-        release,
-        platform.architecture,
-        wanted,
-        mirrors_of(variant, around),
-        around.fetcher().fetch_bytes,
-        around.now,
-        around.emit,
-        keep=None if upgrade or not same else same[0],
-        seen=_newest_dates(entries, release),
-    )
-    needed = _needed(request)
-    kept = [
-        one
-        for one in entries
-        if one != found and (one.release, one.architecture, one.requested) in needed
-    ]
-    write_lock(path, [*kept, made])
-    return made, True
 
 
 def prepare(
@@ -242,16 +162,19 @@ def prepare(
     """
     check_supported(variant, platform, native)
     row = accelerator_row(variant.accelerator, variant.accelerator_version)
-    target = Target(python=variant.python, platform=platform)
-    wheels, wheels_written = _locked_wheels(request, variant, target, around, mode=mode)
+    # Which wheels fit, only the Python and the C library of an image tell: it comes first.
+    targets, image_written = base_targets(request, variant, around, mode=mode)
+    fitting = (one for one in targets if one.platform == platform)
+    target = next(fitting, Target(python=variant.python, platform=platform))
+    wheels, wheels_written = _locked_wheels(request, variant, target, targets, around, mode=mode)
     check_selection(wheels, row, target)
     check_gpu_targets(wheels, row, variant.gpu_targets)
-    debian, debian_written = debian_lock(request, variant, platform, around, mode=mode)
+    base, base_written = base_lock(request, variant, platform, around, mode=mode)
     note("lock")
     interpreter = Environment(python=variant.python).interpreter
     sources = snapshot(request.project, variant, partial(console_script, interpreter))
     note("sources")
-    _warn_of_waivers(variant, wheels, debian, around.emit)
+    _warn_of_waivers(variant, wheels, base, around.emit)
     plan = plan_image(
         Inputs(
             name=request.image_name,
@@ -259,7 +182,7 @@ def prepare(
             variant=variant,
             platform=platform,
             wheels=wheels,
-            debian=debian,
+            base=base,
             snapshot=sources,
             environment=dict(row.environment),
             created=around.created,
@@ -270,7 +193,7 @@ def prepare(
         name
         for name, done in (
             (lock_path(request.project.root, variant.name).name, wheels_written),
-            (LOCK_NAME, debian_written),
+            (LOCK_NAME, base_written or image_written),
         )
         if done
     ]
@@ -279,18 +202,19 @@ def prepare(
     return Prepared(
         plan=plan,
         variant=variant,
-        debian=debian,
+        base=base,
         lock=f"wrote {' and '.join(written)}" if written else kept,
     )
 
 
 def _warn_of_waivers(
-    variant: Variant, wheels: tuple[LockedWheel, ...], debian: DebianLock, emit: Emit
+    variant: Variant, wheels: tuple[LockedWheel, ...], base: Foundation, emit: Emit
 ) -> None:
     """Say which waivers are for packages that the image does not have."""
+    packages = base.packages if isinstance(base, DebianLock) else ()
     locked = {
         "waive-record": {wheel.name: wheel.version for wheel in wheels},
-        "waive-scripts": {package.name: package.version for package in debian.packages},
+        "waive-scripts": {package.name: package.version for package in packages},
     }
     given = {"waive-record": variant.waive_record, "waive-scripts": variant.waive_scripts}
     for key, waivers in given.items():
@@ -306,11 +230,18 @@ def _warn_of_waivers(
 
 
 def _locked_wheels(
-    request: Request, variant: Variant, target: Target, around: Surroundings, *, mode: LockMode
+    request: Request,
+    variant: Variant,
+    target: Target,
+    targets: tuple[Target, ...],
+    around: Surroundings,
+    *,
+    mode: LockMode,
 ) -> tuple[tuple[LockedWheel, ...], bool]:
     """Return the wheels for ``target``, and whether the lock was written for it."""
     path = lock_path(request.project.root, variant.name)
-    current = None if mode == "frozen" else str(lock_inputs(request.project, variant).digest)
+    inputs = lock_inputs(request.project, variant, targets)
+    current = None if mode == "frozen" else str(inputs.digest)
     selection = _selection(path, target, around.store)
     if selection is not None and current in (None, selection.request):
         return selection.wheels, False
@@ -319,9 +250,9 @@ def _locked_wheels(
 
         lock = read_wheels(path)
         if mode == "locked":
-            lock.require_current(lock_inputs(request.project, variant))
+            lock.require_current(inputs)
         return lock.select(target), False
-    lock_wheels(request, variant, around)
+    lock_wheels(request, variant, around, targets=targets)
     selection = _selection(path, target, around.store)
     assert selection is not None  # noqa: S101 - the lock was just written for this target
     return selection.wheels, True
@@ -350,9 +281,16 @@ def _selection(path: Path, target: Target, store: Store) -> Selection | None:
 
 
 def lock_wheels(
-    request: Request, variant: Variant, around: Surroundings, upgrade: Upgrade | None = None
+    request: Request,
+    variant: Variant,
+    around: Surroundings,
+    upgrade: Upgrade | None = None,
+    *,
+    targets: tuple[Target, ...] = (),
 ) -> LockChange:
     """Resolve ``variant`` with uv, write its lock and return what changed.
+
+    ``targets`` are those of :func:`base_targets`.
 
     Raises:
         WheelshipError: see :func:`wheelship.lock.locking.lock_variant`.
@@ -372,28 +310,7 @@ def lock_wheels(
         emit=around.emit,
         offline=around.offline,
     )
-    return lock_variant(request.project, variant, context, upgrade or Upgrade())
-
-
-def _newest_dates(entries: Iterable[DebianLock], release: str) -> dict[str, str]:
-    """Return the date of the newest release file that was ever locked, by suite."""
-    dates: dict[str, str] = {}
-    for entry in entries:
-        for suite in entry.suites if entry.release == release else ():
-            dates[suite.name] = max(suite.date, dates.get(suite.name, ""))
-    return dates
-
-
-def _needed(request: Request) -> set[tuple[str, str, tuple[str, ...]]]:
-    return {
-        (
-            release_with_python(one.python),
-            platform.architecture,
-            tuple(sorted(set(one.system_packages))),
-        )
-        for one in request.variants.values()
-        for platform in one.platforms
-    }
+    return lock_variant(request.project, variant, context, upgrade or Upgrade(), targets=targets)
 
 
 def check_supported(variant: Variant, platform: Platform, native: Platform) -> None:

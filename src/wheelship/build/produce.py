@@ -16,7 +16,7 @@ from wheelship.build.realize import layer_entries
 from wheelship.build.shelf import WheelShelf
 from wheelship.build.wheels import owner_of
 from wheelship.build.workshop import Workshop
-from wheelship.debian.lock import LockedPackage
+from wheelship.debian.lock import DebianLock, LockedPackage
 from wheelship.events import Advanced, Finished, Started
 from wheelship.lock.model import LockedWheel
 from wheelship.oci.digest import Digest
@@ -118,7 +118,7 @@ def _needed(layers: list[LayerPlan]) -> list[LockedWheel | LockedPackage]:
             files |= {wheel.sha256: wheel for wheel in recipe.wheels}
         elif isinstance(recipe, BytecodeRecipe):
             files |= {wheel.sha256: wheel for wheel in recipe.wheels.wheels}
-        elif isinstance(recipe, BaseRecipe | PythonRecipe):
+        elif isinstance(recipe, BaseRecipe | PythonRecipe) and isinstance(recipe.lock, DebianLock):
             files |= {package.sha256: package for package in recipe.lock.packages}
     return sorted(files.values(), key=lambda file: -file.size_bytes)
 

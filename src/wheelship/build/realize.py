@@ -22,13 +22,14 @@ from wheelship.build.context import BuildContext
 from wheelship.build.wheels import wheel_files, wheel_modules
 from wheelship.build.workshop import Workshop
 from wheelship.bytecode.compiler import Module
-from wheelship.debian.identity import DEFAULT_USER, identity_files
-from wheelship.plan.make import HEALTH_PATH, health_probe
+from wheelship.debian.identity import DEFAULT_USER, added_identity, identity_files
+from wheelship.plan.make import HEALTH_PATH, health_probe, interpreter_path
 from wheelship.plan.model import (
     ApplicationRecipe,
     BaseRecipe,
     BytecodeRecipe,
     ConfigurationRecipe,
+    ForeignRecipe,
     PythonRecipe,
     Recipe,
     WheelsRecipe,
@@ -51,6 +52,8 @@ def layer_entries(
     with ExitStack() as stack:
         entries: Iterable[Entry]
         match recipe:
+            case ForeignRecipe():
+                raise AssertionError("layers of another image are never made")
             case BaseRecipe():
                 entries = _debian(recipe, context, stack)
             case PythonRecipe():
@@ -90,9 +93,11 @@ def _debian(recipe: BaseRecipe, context: BuildContext, stack: ExitStack) -> Iter
 def _python(recipe: PythonRecipe, workshop: Workshop) -> Iterator[Entry]:
     environment = Environment(python=recipe.python)
     root = environment.root
-    settings = f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {recipe.python}\n"
+    interpreter = interpreter_path(recipe.lock, recipe.python)
+    home = interpreter.rpartition("/")[0]
+    settings = f"home = {home}\ninclude-system-site-packages = false\nversion = {recipe.python}\n"
     for name in ("python", "python3", f"python{recipe.python}"):
-        yield Symlink(path=f"{root}/bin/{name}", target=f"/usr/bin/python{recipe.python}")
+        yield Symlink(path=f"{root}/bin/{name}", target=interpreter)
     yield File(path=f"{root}/pyvenv.cfg", content=InMemory(settings.encode()))
     yield Directory(path=environment.site_packages)
     yield File(path=HEALTH_PATH, content=InMemory(health_probe()))
@@ -121,7 +126,9 @@ def _read(content: Content) -> bytes:
 def _configuration(recipe: ConfigurationRecipe) -> Iterator[Entry]:
     uid, _ = recipe.user
     found: dict[str, Entry] = {}
-    if recipe.user != DEFAULT_USER:
+    if recipe.identity is not None:
+        found = {entry.path: entry for entry in added_identity(recipe.user, *recipe.identity)}
+    elif recipe.user != DEFAULT_USER:
         found = {entry.path: entry for entry in identity_files(recipe.user)}
     if recipe.workdir.strip("/"):
         path = recipe.workdir.strip("/")

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Lock
 
+from wheelship.base.model import BaseImage
 from wheelship.build.context import BuildContext
 from wheelship.build.shelf import WheelShelf
 from wheelship.bytecode.compiler import Compiler, Module
@@ -16,8 +18,11 @@ from wheelship.errors import InputError
 from wheelship.events import Finished, Started
 from wheelship.oci.config import canonical_json
 from wheelship.oci.digest import Digest
+from wheelship.plan.model import Foundation
 
 __all__ = ["ForeignInterpreter", "Workshop"]
+
+_NOT_LIBRARY = ("site-packages", "dist-packages", "test", "__pycache__")
 
 
 class ForeignInterpreter(InputError):
@@ -45,7 +50,7 @@ class Workshop:
             compiler.close()
         self.shelf.close()
 
-    def compiler(self, lock: DebianLock, python: str) -> Compiler:
+    def compiler(self, lock: Foundation, python: str) -> Compiler:
         """Return the compiler that runs the interpreter of ``lock``.
 
         Raises:
@@ -54,51 +59,139 @@ class Workshop:
         with self._lock:
             root = self._root(lock, python)
             if root not in self._compilers:
-                self._compilers[root] = Compiler(_interpreter(root, python), self._context.jobs)
+                interpreter = _interpreter(root, lock, python)
+                self._compilers[root] = Compiler(interpreter, self._context.jobs)
             return self._compilers[root]
 
-    def standard_library(self, lock: DebianLock, python: str) -> Iterator[Module]:
-        """Yield the modules of the standard library as they lie in the base layer."""
+    def standard_library(self, lock: Foundation, python: str) -> Iterator[Module]:
+        """Yield the modules of the standard library as they lie in the base.
+
+        Of an image only those for which it brings no bytecode, and none of its site-packages.
+        """
         with self._lock:
             root = self._root(lock, python)
+        if isinstance(lock, BaseImage):
+            yield from _uncompiled(root, lock)
+            return
         library = root / "usr" / "lib" / f"python{python}"
         for path in sorted(library.rglob("*.py")):
             if path.is_file() and not path.is_symlink():
                 yield Module(path=path.relative_to(root).as_posix(), read=path.read_bytes)
 
-    def _root(self, lock: DebianLock, python: str) -> Path:
-        if lock.architecture != self._context.machine:
+    def _root(self, lock: Foundation, python: str) -> Path:
+        architecture = (
+            lock.platform.architecture if isinstance(lock, BaseImage) else lock.architecture
+        )
+        if architecture != self._context.machine:
             raise ForeignInterpreter(
-                f"an image for {lock.architecture} cannot get bytecode on {self._context.machine}",
+                f"an image for {architecture} cannot get bytecode on {self._context.machine}",
                 hint='set bytecode = "none", or build on a machine of that architecture',
             )
-        packages = [package for package in lock.packages if package.group == "base"]
-        key = Digest.of(canonical_json([1, [package.sha256 for package in packages]]))
+        key = _root_key(lock)
         if key not in self._roots:
-            found = self._context.store.find_root(key)
-            self._roots[key] = found or self._unpack(key, lock.release, packages, python)
+            self._roots[key] = self._context.store.find_root(key) or self._unpack(key, lock, python)
         return self._roots[key]
 
-    def _unpack(
-        self, key: Digest, release: str, packages: list[LockedPackage], python: str
-    ) -> Path:
-        from wheelship.debian.interpreter import unpack_root
-
+    def _unpack(self, key: Digest, lock: Foundation, python: str) -> Path:
         emit, subject, store = self._context.emit, "interpreter", self._context.store
         emit(Started("bytecode", subject))
-        debs = [(package, self._context.artifacts.path(package)) for package in packages]
         with store.work_directory() as work:
-            unpack_root(debs, release, work / "root")
-            warm_up(_interpreter(work / "root", python))
+            if isinstance(lock, BaseImage):
+                # Not warmed up: what it left in its own tree would be taken for the base's.
+                self._unpack_image(lock, work / "root")
+            else:
+                self._unpack_packages(lock, work / "root")
+                warm_up(_interpreter(work / "root", lock, python))
             root = store.put_root(key, work / "root")
         emit(Finished("bytecode", subject, "done"))
         return root
 
+    def _unpack_packages(self, lock: DebianLock, root: Path) -> None:
+        from wheelship.debian.interpreter import unpack_root
 
-def _interpreter(root: Path, python: str) -> Interpreter:
-    from wheelship.debian.interpreter import loader_command
+        debs = [(one, self._context.artifacts.path(one)) for one in _packages(lock)]
+        unpack_root(debs, lock.release, root)
 
-    command, environment = loader_command(root, python)
+    def _unpack_image(self, image: BaseImage, root: Path) -> None:
+        from wheelship.archive.unpack import unpack
+        from wheelship.archive.untar import LayerFile
+        from wheelship.engine.relocate import Relocated, unlock
+
+        base = self._context.base
+        assert base is not None  # noqa: S101 - a plan on an image comes with its layers
+        layers = [
+            LayerFile(path=base.path(one), media_type=one.media_type, diff_id=one.diff_id)
+            for one in image.layers
+        ]
+        root.mkdir()
+        # As root of the image would read it. What compiling does not need stays packed.
+        unpack(layers, root, reader=(0, 0), wanted=_interpreter_files(image))
+        Relocated(root, {}, ()).prepare()
+        for top, directories, files in os.walk(root):
+            for path in (Path(top, name) for name in (*directories, *files)):
+                if not path.is_symlink():
+                    unlock(path)  # so that the store can read it, and prune it
+
+
+def _interpreter_files(image: BaseImage) -> Callable[[str], bool]:
+    """Return whether a path is of the interpreter: programs, standard library, shared libraries."""
+    programs = f"{image.python.path.strip('/').rpartition('/')[0]}/python"
+    library = f"{image.python.library.strip('/')}/"
+
+    def wanted(path: str) -> bool:
+        if path.startswith(library):
+            return path[len(library) :].partition("/")[0] not in _NOT_LIBRARY[:3]
+        in_place = path.startswith((programs, "etc/ld.so.conf"))
+        return in_place or ".so" in path.rpartition("/")[2]
+
+    return wanted
+
+
+def _packages(lock: DebianLock) -> list[LockedPackage]:
+    return [package for package in lock.packages if package.group == "base"]
+
+
+def _root_key(lock: Foundation) -> Digest:
+    if isinstance(lock, BaseImage):
+        return Digest.of(canonical_json(["base image", 1, lock.files.hex]))
+    return Digest.of(canonical_json([1, [package.sha256 for package in _packages(lock)]]))
+
+
+def _interpreter(root: Path, lock: Foundation, python: str) -> Interpreter:
+    command, environment = _command(root, lock, python)
     return Interpreter(
         command=tuple(command), environment=tuple(sorted(environment.items())), python=python
     )
+
+
+def _command(root: Path, lock: Foundation, python: str) -> tuple[list[str], dict[str, str]]:
+    """Return how the interpreter is called in the unpacked base, and its whole environment."""
+    if isinstance(lock, DebianLock):
+        from wheelship.debian.interpreter import loader_command
+
+        return loader_command(root, python)
+    from wheelship.engine.relocate import Relocated
+
+    variables = dict(lock.env)
+    kept = {name: variables[name] for name in ("LD_LIBRARY_PATH",) if name in variables}
+    command = Relocated(root, kept, ()).loader(lock.python.loader)
+    prefix = lock.python.path.rpartition("/")[0].rpartition("/")[0]
+    environment = {
+        "PYTHONHOME": f"{root}{prefix}",
+        "LC_ALL": "C",
+        "PATH": os.defpath,
+        # What it left in its own tree would be taken for the base's.
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    return [*command, f"{root}{lock.python.path}"], environment
+
+
+def _uncompiled(root: Path, image: BaseImage) -> Iterator[Module]:
+    library = Path(f"{root}{image.python.library}")
+    tag = f"cpython-{image.python.minor.replace('.', '')}"
+    for path in sorted(library.rglob("*.py")):
+        parts = path.relative_to(library).parts
+        if parts[0] in _NOT_LIBRARY or not path.is_file() or path.is_symlink():
+            continue
+        if not (path.parent / "__pycache__" / f"{path.stem}.{tag}.pyc").exists():
+            yield Module(path=path.relative_to(root).as_posix(), read=path.read_bytes)

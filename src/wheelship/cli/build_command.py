@@ -63,6 +63,7 @@ class _Call:
     jobs: int | None
     push: bool
     over_budget: bool
+    insecure: tuple[str, ...]
 
 
 @click.command(
@@ -177,6 +178,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
         jobs=jobs,
         push=push,
         over_budget=allow_over_budget,
+        insecure=insecure,
     )
     refuse_missing_tools(call.outputs, call.tools)
     # Layers are made by threads that mostly hash and inflate. One that runs Python for a while, as
@@ -213,7 +215,9 @@ def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> l
         refuse_collisions(call.outputs, len(wanted), len(chosen))
         names = [variant.name for variant in chosen]
         pushes = pushes_of(request, names, call.outputs, tag=call.tag, push=call.push)
-        around = surroundings(settings, store, view.emit, offline=call.offline)
+        around = surroundings(
+            settings, store, view.emit, offline=call.offline, insecure=call.insecure
+        )
         prepared = [
             _prepare(request, variant, platform, around, call, phases)
             for variant, platform in wanted
@@ -261,8 +265,9 @@ def _one(
     from wheelship.build.artifacts import StoredArtifacts
     from wheelship.build.context import BuildContext
     from wheelship.build.execute import build_image
+    from wheelship.build.foundation import package_locations, stored_base
     from wheelship.build.parcel import parcel_of
-    from wheelship.build.prepare import index_urls, package_locations
+    from wheelship.build.prepare import index_urls
     from wheelship.cli.pushing import Made
     from wheelship.cli.services import jobs, make_fetcher, native_platform
     from wheelship.report.build import BuildReport
@@ -278,6 +283,7 @@ def _one(
         ),
         emit=around.emit,
     )
+    base = stored_base(prepared, request.project.root, around)
     try:
         context = BuildContext(
             store=around.store,
@@ -285,6 +291,7 @@ def _one(
             emit=around.emit,
             jobs=call.jobs or jobs(),
             machine=native_platform().architecture,
+            base=base,
         )
         built = build_image(prepared.plan, context)
     finally:
@@ -294,7 +301,7 @@ def _one(
     if ":" not in reference.rpartition("/")[2]:
         reference += f":{prepared.plan.variant}"
     default = LayoutOutput(request.project.root / "dist" / prepared.plan.name)
-    parcel = parcel_of(built, reference, around.store)
+    parcel = parcel_of(built, reference, around.store, base)
     # Registries come last, when the budgets of all images are known.
     here = [one for one in call.outputs or (default,) if not isinstance(one, RegistryOutput)]
     delivered = deliver(parcel, here, call.tools, around.emit)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from wheelship.cli.place import insecure_option
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
 
@@ -26,7 +27,11 @@ __all__ = ["command"]
 @click.option(
     "--variant", "variants", multiple=True, metavar="NAME", help="Only this variant; repeatable."
 )
-@click.option("--upgrade", is_flag=True, help="Take the newest versions, of Debian packages too.")
+@click.option(
+    "--upgrade",
+    is_flag=True,
+    help="Take the newest versions, of Debian packages and of the base too.",
+)
 @click.option(
     "--upgrade-package",
     "packages",
@@ -34,6 +39,7 @@ __all__ = ["command"]
     metavar="NAME",
     help="Take the newest version of this package; repeatable.",
 )
+@insecure_option
 @click.option("--offline", is_flag=True, help="Never use the network.")
 @common_options
 @click.pass_obj
@@ -43,6 +49,7 @@ def command(
     variants: tuple[str, ...],
     upgrade: bool,  # noqa: FBT001 - click passes flags so
     packages: tuple[str, ...],
+    insecure: tuple[str, ...],
     offline: bool,  # noqa: FBT001
 ) -> None:
     """Resolve the project in PATH and write its locks: pylock.VARIANT.toml and wheelship.lock.
@@ -62,7 +69,7 @@ def command(
         chosen = choose_variants(request, variants, every=not variants)
         store = Store(settings.store_root)
         try:
-            around = surroundings(settings, store, view.emit, offline=offline)
+            around = surroundings(settings, store, view.emit, offline=offline, insecure=insecure)
             root = request.project.root
             names = [LOCK_NAME, *(lock_path(root, variant.name).name for variant in chosen)]
             with all_or_nothing(root / name for name in names):
@@ -83,13 +90,16 @@ def _lock(
     upgrade: bool,
     packages: tuple[str, ...],
 ) -> LockChange:
-    from wheelship.build.prepare import debian_lock, lock_wheels
+    from wheelship.build.foundation import base_targets, debian_lock
+    from wheelship.build.prepare import lock_wheels
     from wheelship.lock.resolve import Upgrade
     from wheelship.request.value import canonical_name
 
     names = frozenset(canonical_name(name) for name in packages)
-    change = lock_wheels(request, variant, around, Upgrade(everything=upgrade, packages=names))
-    for platform in variant.platforms:
+    wanted = Upgrade(everything=upgrade, packages=names)
+    targets, _ = base_targets(request, variant, around, mode="update", upgrade=upgrade)
+    change = lock_wheels(request, variant, around, wanted, targets=targets)
+    for platform in () if targets else variant.platforms:
         debian_lock(request, variant, platform, around, mode="update", upgrade=upgrade)
     return change
 

@@ -88,8 +88,15 @@ def tools(
     )
 
 
-def surroundings(settings: Settings, store: Store, emit: Emit, *, offline: bool) -> Surroundings:
-    """Return what preparing an image needs from this process."""
+def surroundings(
+    settings: Settings,
+    store: Store,
+    emit: Emit,
+    *,
+    offline: bool,
+    insecure: tuple[str, ...] = (),
+) -> Surroundings:
+    """Return what preparing an image needs from this process; ``insecure`` as of make_registry."""
     from wheelship.build.prepare import Surroundings
 
     return Surroundings(
@@ -102,6 +109,7 @@ def surroundings(settings: Settings, store: Store, emit: Emit, *, offline: bool)
         now=datetime.now(UTC),
         created=_created(settings),
         offline=offline,
+        registry=lambda: make_registry(settings, emit, offline=offline, insecure=insecure),
     )
 
 

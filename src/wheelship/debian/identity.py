@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from wheelship.archive.entry import File, InMemory
 
-__all__ = ["DEFAULT_USER", "identity_files"]
+__all__ = ["DEFAULT_USER", "IDENTITY_FILES", "added_identity", "identity_files"]
 
 DEFAULT_USER = (65532, 65532)
 """The user and group of every base image; distroless has the same numbers."""
+
+IDENTITY_FILES = ("etc/passwd", "etc/group")
 
 _NAME = "app"
 _USERS = {0: "root:x:0:0:root:/root", 65534: "nobody:x:65534:65534:nobody:/nonexistent"}
@@ -30,3 +32,33 @@ def identity_files(user: tuple[int, int] = DEFAULT_USER) -> tuple[File, File]:
         File(path="etc/passwd", content=InMemory(passwd.encode())),
         File(path="etc/group", content=InMemory(group.encode())),
     )
+
+
+def added_identity(
+    user: tuple[int, int], passwd: str | None, group: str | None
+) -> tuple[File, ...]:
+    """Return the files that must change so that ``user`` has a name besides all who have one.
+
+    ``passwd`` and ``group`` are those of a base of other origin; what has the number already stays
+    as it is, and so does a file that needs nothing.
+    """
+    uid, gid = user
+    fresh = dict(zip(IDENTITY_FILES, identity_files(user), strict=True))
+    rows = {
+        "etc/passwd": (passwd, uid, f"{{name}}:x:{uid}:{gid}:{{name}}:/tmp:/sbin/nologin"),
+        "etc/group": (group, gid, f"{{name}}:x:{gid}:"),
+    }
+    files: list[File] = []
+    for path, (text, number, row) in rows.items():
+        if text is None:
+            files.append(fresh[path])
+            continue
+        fields = [line.split(":") for line in text.splitlines()]
+        if any(one[2:3] == [str(number)] for one in fields):
+            continue
+        taken = {one[0] for one in fields}
+        name = _NAME if _NAME not in taken else f"{_NAME}{number}"
+        start = text if not text or text.endswith("\n") else f"{text}\n"
+        data = f"{start}{row.format(name=name)}\n".encode("utf-8", "surrogateescape")
+        files.append(File(path=path, content=InMemory(data)))
+    return tuple(files)

@@ -86,6 +86,13 @@ class Relocated:
             program = self._find(interpreter)
         raise StartFailed(f"cannot execute {argv[0]}: neither an ELF program nor a script for one")
 
+    def loader(self, interpreter: str) -> list[str]:
+        """Return what starts an ELF program that names the loader ``interpreter``.
+
+        The program's path below the root follows; any glibc accepts these arguments.
+        """
+        return [self._root + interpreter, "--inhibit-cache", "--library-path", self._libraries]
+
     def _find(self, program: str) -> Path:
         folders = [""] if program.startswith("/") else self._path.split(":")
         for folder in folders:
@@ -98,8 +105,7 @@ class Relocated:
         interpreter = _elf_interpreter(head)
         if interpreter is None:
             return []  # static: the kernel needs nobody's help
-        options = ["--inhibit-cache", "--library-path", self._libraries]
-        return [self._root + interpreter, *options, "--argv0", str(program)]
+        return [*self.loader(interpreter), "--argv0", str(program)]
 
     def _moved(self, value: str) -> str:
         parts = [

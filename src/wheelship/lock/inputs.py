@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from wheelship.fetch.url import without_credentials
+from wheelship.lock.target import Target
 from wheelship.oci.config import canonical_json
 from wheelship.oci.digest import Digest
 from wheelship.request.model import Project, Variant
@@ -33,6 +34,7 @@ class LockInputs:
     Attributes:
         builds: digest of what the data files say about where builds for the accelerator come from.
         find_links: the project's own; relative to the project where they are inside it.
+        bases: where the base is no Debian of ours, Python and C library of each platform's.
     """
 
     python: str
@@ -46,6 +48,7 @@ class LockInputs:
     extra_indexes: tuple[str, ...] = ()
     torch_index: str = ""
     find_links: tuple[str, ...] = ()
+    bases: tuple[str, ...] = ()
     version: int = LOCK_VERSION
 
     @property
@@ -79,7 +82,7 @@ class LockInputs:
 
     def _is_well_typed(self) -> bool:
         lists = [self.platforms, self.requirements, self.constraints, self.exclude]
-        lists += [self.extra_indexes, self.find_links]
+        lists += [self.extra_indexes, self.find_links, self.bases]
         texts = [self.python, self.accelerator, self.builds, self.index, self.torch_index]
         return (
             all(isinstance(one, tuple) for one in lists)
@@ -105,11 +108,16 @@ class LockInputs:
         return tuple(lines)
 
 
-_LABELS = {"version": "form of the lock", "platforms": "platform", "requirements": "requirement"}
+_LABELS = {
+    "version": "form of the lock",
+    "platforms": "platform",
+    "requirements": "requirement",
+    "bases": "base",
+}
 
 
-def lock_inputs(project: Project, variant: Variant) -> LockInputs:
-    """Return what the lock of ``variant`` depends on.
+def lock_inputs(project: Project, variant: Variant, targets: Iterable[Target] = ()) -> LockInputs:
+    """Return what the lock of ``variant`` depends on; ``targets`` count if they are not Debian's.
 
     Raises:
         UnknownAcceleratorVersion: no data knows the accelerator's version.
@@ -131,6 +139,11 @@ def lock_inputs(project: Project, variant: Variant) -> LockInputs:
         extra_indexes=tuple(map(without_credentials, sources.extra_indexes)),
         torch_index=_place(sources.torch_index or "", project.root),
         find_links=tuple(_place(str(path), project.root) for path in sources.find_links),
+        bases=tuple(
+            f"{one.platform} Python {one.release} glibc 2.{one.glibc}"
+            for one in sorted(targets, key=lambda one: one.platform)
+            if one.release is not None
+        ),
     )
 
 

@@ -51,15 +51,22 @@ class LockContext:
 
 
 def targets_of(variant: Variant) -> tuple[Target, ...]:
-    """Return what the lock of ``variant`` covers."""
+    """Return what the lock of ``variant`` covers, on the base debian."""
     platforms = sorted(set(variant.platforms))
     return tuple(Target(python=variant.python, platform=platform) for platform in platforms)
 
 
 def lock_variant(
-    project: Project, variant: Variant, context: LockContext, upgrade: Upgrade = _KEEP_ALL
+    project: Project,
+    variant: Variant,
+    context: LockContext,
+    upgrade: Upgrade = _KEEP_ALL,
+    *,
+    targets: tuple[Target, ...] = (),
 ) -> LockChange:
     """Resolve ``variant`` and write its lock; return what changed.
+
+    ``targets`` are what it is to cover where the base is another image than Debian's.
 
     Versions of an existing lock are kept where the requirements allow it and ``upgrade`` does not
     say otherwise. Nothing is written when anything fails.
@@ -71,11 +78,11 @@ def lock_variant(
         NetworkError, MachineError: an index, uv or the disk failed.
     """
     row = accelerator_row(variant.accelerator, variant.accelerator_version)
-    targets = targets_of(variant)
+    targets = targets or targets_of(variant)
     check_machine(row, targets)
     path = lock_path(project.root, variant.name)
     before = _existing(path)
-    inputs = lock_inputs(project, variant)
+    inputs = lock_inputs(project, variant, targets)
     uv = Uv(
         binary=context.uv,
         python=context.python,

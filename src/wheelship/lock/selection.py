@@ -53,6 +53,8 @@ class Selection:
 def selection_key(data: bytes, path: Path, target: Target) -> Digest:
     """Return the key of what the lock with these bytes at ``path`` gives for ``target``."""
     facts = {"form": _FORM, "version": LOCK_VERSION, "target": str(target), "path": str(path)}
+    if target.release is not None:
+        facts["base"] = f"{target.release} {target.glibc}"
     return Digest.of(canonical_json({**facts, "lock": Digest.of(data).hex}))
 
 

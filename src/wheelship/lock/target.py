@@ -28,10 +28,16 @@ _LEGACY_MANYLINUX = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """CPython ``python`` (``3.11``) of Debian on ``platform``."""
+    """CPython ``python`` (``3.11``) on ``platform``.
+
+    Debian's, unless the base is another image: then ``release`` is its Python's exact version and
+    ``glibc_minor`` the minor version of its glibc 2.
+    """
 
     python: str
     platform: Platform
+    release: str | None = None
+    glibc_minor: int | None = None
 
     def __str__(self) -> str:
         return f"Python {self.python} on {self.platform}"
@@ -39,13 +45,17 @@ class Target:
     @property
     def python_full(self) -> str:
         """The exact version, which markers may ask for."""
-        return PYTHONS[self.python]
+        return self.release or PYTHONS[self.python]
+
+    @property
+    def glibc(self) -> int:
+        """Minor version of the glibc 2 that wheels are loaded with."""
+        return _GLIBC_MINOR[self.python] if self.glibc_minor is None else self.glibc_minor
 
     @property
     def uv_platform(self) -> str:
         """The newest of uv's platforms whose wheels the base can load."""
-        floor = _GLIBC_MINOR[self.python]
-        minor = max(minor for minor in _UV_GLIBC_MINORS if minor <= floor)
+        minor = max(minor for minor in _UV_GLIBC_MINORS if minor <= self.glibc)
         return f"{self.platform.machine}-manylinux_2_{minor}"
 
     @property
@@ -88,7 +98,7 @@ class Target:
     def _platform_tags(self) -> list[str]:
         machine = self.platform.machine
         tags = [f"linux_{machine}"]
-        for minor in range(_GLIBC_MINOR[self.python], _OLDEST_MANYLINUX[machine] - 1, -1):
+        for minor in range(self.glibc, _OLDEST_MANYLINUX[machine] - 1, -1):
             tags.append(f"manylinux_2_{minor}_{machine}")
             if minor in _LEGACY_MANYLINUX:
                 tags.append(f"{_LEGACY_MANYLINUX[minor]}_{machine}")

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib import resources
 
 from wheelship.archive.result import CODEC, WRITER_VERSION
+from wheelship.base.errors import TooManyLayers
+from wheelship.base.model import BaseImage
 from wheelship.debian.errors import InvalidDebianLock
 from wheelship.debian.lock import DebianLock, Group
 from wheelship.lock.model import LockedWheel
@@ -20,6 +22,8 @@ from wheelship.plan.model import (
     BaseRecipe,
     BytecodeRecipe,
     ConfigurationRecipe,
+    ForeignRecipe,
+    Foundation,
     ImagePlan,
     LayerPlan,
     PythonRecipe,
@@ -30,7 +34,14 @@ from wheelship.request.model import Project, Variant
 from wheelship.request.sources import Snapshot
 from wheelship.wheel.environment import INSTALL_VERSION, Environment
 
-__all__ = ["COMPILE_VERSION", "HEALTH_PATH", "Inputs", "health_probe", "plan_image"]
+__all__ = [
+    "COMPILE_VERSION",
+    "HEALTH_PATH",
+    "Inputs",
+    "health_probe",
+    "interpreter_path",
+    "plan_image",
+]
 
 COMPILE_VERSION = 1
 """Part of every bytecode layer's key; raise it when the same sources would compile otherwise."""
@@ -39,7 +50,11 @@ BASE_VERSION = 1
 """Part of the base layer's key; raise it whenever packages would be joined otherwise."""
 
 HEALTH_PATH = "opt/wheelship/health.py"
-_PATH = "{prefix}/bin:/usr/local/bin:/usr/bin:/bin"
+_PATH = "/usr/local/bin:/usr/bin:/bin"
+_USUAL_LAYERS = 3  # Debian, system packages and the environment
+_MOST_LAYERS = 125  # Docker's overlay2 refuses one more (traps §1.1)
+_OWN_LABELS = "org.opencontainers.image."
+"""What the base says of itself under these names does not hold for an image that is built on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +62,7 @@ class Inputs:
     """What a plan is made of.
 
     ``name`` is the image's; ``environment`` are the variables of the accelerator's data, and
-    ``gpu_packages`` the packages of its families.
+    ``gpu_packages`` the packages of its families; ``base`` is what images stand on.
     """
 
     name: str
@@ -55,7 +70,7 @@ class Inputs:
     variant: Variant
     platform: Platform
     wheels: tuple[LockedWheel, ...]
-    debian: DebianLock
+    base: Foundation
     snapshot: Snapshot
     environment: dict[str, str]
     created: str
@@ -63,15 +78,26 @@ class Inputs:
 
 
 def plan_image(inputs: Inputs) -> ImagePlan:
-    """Return the plan of one variant on one platform; equal inputs give an equal plan."""
+    """Return the plan of one variant on one platform; equal inputs give an equal plan.
+
+    Raises:
+        TooManyLayers: the base has so many that Docker could not run the image.
+    """
     variant = inputs.variant
-    layers = [*_debian(inputs), _python(inputs)]
-    layering = arrange(inputs.wheels, variant.layers)
+    layers = [*_base(inputs), _python(inputs)]
+    # The layering counts on one layer for the base.
+    layering = arrange(inputs.wheels, variant.layers - max(0, len(layers) - _USUAL_LAYERS))
     layers += [_wheels(inputs, (wheel,)) for wheel in layering.own]
     layers += [_wheels(inputs, group) for group in layering.groups]
     if variant.bytecode == "all":
         layers += _bytecode(inputs, layering)
     layers += [_application(inputs), _configuration(inputs)]
+    if len(layers) > _MOST_LAYERS:
+        raise TooManyLayers(
+            f"the image would have {len(layers)} layers, and Docker runs {_MOST_LAYERS} at most",
+            where=variant.base,
+            hint=f"choose a base with fewer layers, or lower `layers` ({variant.layers} now)",
+        )
     return ImagePlan(
         name=inputs.name,
         variant=variant.name,
@@ -97,16 +123,37 @@ def _key(kind: str, **inputs: object) -> Digest:
     return Digest.of(canonical_json({**fixed, **inputs}))
 
 
-def _debian(inputs: Inputs) -> list[LayerPlan]:
-    """Return the base, the same for every image of the release, and the system packages' layer."""
-    layers = [_packages_layer(inputs, "base", f"debian {inputs.debian.release}")]
-    if any(package.group == "system" for package in inputs.debian.packages):
-        layers.append(_packages_layer(inputs, "system", "system packages"))
+def interpreter_path(base: Foundation, python: str) -> str:
+    """Return the absolute path of the base's interpreter in the image."""
+    return base.python.path if isinstance(base, BaseImage) else f"/usr/bin/python{python}"
+
+
+def _base(inputs: Inputs) -> list[LayerPlan]:
+    """Return the layers of the base: another image's, as they are, or of Debian packages."""
+    base = inputs.base
+    if isinstance(base, BaseImage):
+        return _foreign(base)
+    # The base itself is the same for every image of the release.
+    layers = [_packages_layer(inputs, base, "base", f"debian {base.release}")]
+    if any(package.group == "system" for package in base.packages):
+        layers.append(_packages_layer(inputs, base, "system", "system packages"))
     return layers
 
 
-def _packages_layer(inputs: Inputs, group: Group, title: str) -> LayerPlan:
-    lock = inputs.debian
+def _foreign(base: BaseImage) -> list[LayerPlan]:
+    return [
+        LayerPlan(
+            key=layer.key,
+            title=f"{base.reference}: layer {number} of {len(base.layers)}",
+            kind="base",
+            packages=(),
+            recipe=ForeignRecipe(base=base, layer=layer),
+        )
+        for number, layer in enumerate(base.layers, 1)
+    ]
+
+
+def _packages_layer(inputs: Inputs, lock: DebianLock, group: Group, title: str) -> LayerPlan:
     # What lies in the system layer depends on the base too: it decides whose a directory is.
     read = tuple(package for package in lock.packages if group in (package.group, "system"))
     held = tuple(package for package in lock.packages if package.group == group)
@@ -128,8 +175,10 @@ def _packages_layer(inputs: Inputs, group: Group, title: str) -> LayerPlan:
     )
 
 
-def _interpreter(lock: DebianLock, python: str) -> str:
+def _interpreter(lock: Foundation, python: str) -> str:
     """Return the exact build of the interpreter: bytecode is the same on all architectures."""
+    if isinstance(lock, BaseImage):
+        return f"{lock.python.version}/{lock.python.build}"
     for package in lock.packages:
         if package.name == f"python{python}-minimal":
             return f"{python}/{package.version}"
@@ -141,20 +190,22 @@ def _interpreter(lock: DebianLock, python: str) -> str:
 
 
 def _python(inputs: Inputs) -> LayerPlan:
-    python = inputs.variant.python
+    python, base = inputs.variant.python, inputs.base
+    own: dict[str, object] = {}
+    if isinstance(base, BaseImage):
+        own = {"path": base.python.path, "library": [base.python.library, base.files.hex]}
     key = _key(
         "python",
         version=COMPILE_VERSION,
-        interpreter=_interpreter(inputs.debian, python),
+        interpreter=_interpreter(base, python),
         # Of the library's modules, _sysconfigdata alone differs between architectures.
-        architecture=inputs.debian.architecture,
+        architecture=inputs.platform.architecture,
+        **own,
         prefix=Environment(python=python).prefix,
         bytecode=inputs.variant.bytecode,
         probe=Digest.of(health_probe()).hex,
     )
-    recipe = PythonRecipe(
-        lock=inputs.debian, python=python, bytecode=inputs.variant.bytecode == "all"
-    )
+    recipe = PythonRecipe(lock=base, python=python, bytecode=inputs.variant.bytecode == "all")
     return LayerPlan(
         key=key, title=f"python {python}: environment", kind="bytecode", packages=(), recipe=recipe
     )
@@ -208,7 +259,7 @@ def _bytecode(inputs: Inputs, layering: Layering) -> list[LayerPlan]:
         key = _key(
             "bytecode",
             compile=COMPILE_VERSION,
-            interpreter=_interpreter(inputs.debian, inputs.variant.python),
+            interpreter=_interpreter(inputs.base, inputs.variant.python),
             of=_wheels_key(recipe),
         )
         layers.append(
@@ -217,7 +268,7 @@ def _bytecode(inputs: Inputs, layering: Layering) -> list[LayerPlan]:
                 title=f"bytecode of {_title(wheels)}",
                 kind="bytecode",
                 packages=(),
-                recipe=BytecodeRecipe(wheels=recipe, lock=inputs.debian),
+                recipe=BytecodeRecipe(wheels=recipe, lock=inputs.base),
             )
         )
     return layers
@@ -229,7 +280,7 @@ def _application(inputs: Inputs) -> LayerPlan:
     key = _key(
         "application",
         snapshot=inputs.snapshot.key.hex,
-        compile=[COMPILE_VERSION, _interpreter(inputs.debian, python)] if compiled else None,
+        compile=[COMPILE_VERSION, _interpreter(inputs.base, python)] if compiled else None,
         site=Environment(python=python).site_packages,
     )
     name, version = inputs.project.name, inputs.project.version
@@ -239,30 +290,38 @@ def _application(inputs: Inputs) -> LayerPlan:
         kind="application",
         packages=(Package(name=name, version=version, type="application"),),
         recipe=ApplicationRecipe(
-            snapshot=inputs.snapshot, python=python, lock=inputs.debian if compiled else None
+            snapshot=inputs.snapshot, python=python, lock=inputs.base if compiled else None
         ),
     )
 
 
 def _configuration(inputs: Inputs) -> LayerPlan:
     variant = inputs.variant
+    base = inputs.base
+    identity = (base.passwd, base.group) if isinstance(base, BaseImage) else None
     recipe = ConfigurationRecipe(
-        user=variant.user, writable=tuple(sorted(variant.writable)), workdir=variant.workdir
+        user=variant.user,
+        writable=tuple(sorted(variant.writable)),
+        workdir=variant.workdir,
+        identity=identity,
     )
     key = _key(
         "configuration",
         user=list(recipe.user),
         writable=list(recipe.writable),
         workdir=recipe.workdir,
+        **({} if identity is None else {"identity": list(identity)}),
     )
     return LayerPlan(key=key, title="directories", kind="application", packages=(), recipe=recipe)
 
 
 def _run(inputs: Inputs) -> RunConfig:
     variant = inputs.variant
-    environment = Environment(python=variant.python)
+    environment, base = Environment(python=variant.python), inputs.base
+    inherited = dict(base.env) if isinstance(base, BaseImage) else {}
     variables = {
-        "PATH": _PATH.format(prefix=environment.prefix),
+        **inherited,
+        "PATH": f"{environment.prefix}/bin:{inherited.get('PATH') or _PATH}",
         "VIRTUAL_ENV": environment.prefix,
         **inputs.environment,
         **variant.env,
@@ -282,7 +341,7 @@ def _run(inputs: Inputs) -> RunConfig:
         else Healthcheck(
             test=(
                 "CMD",
-                f"/usr/bin/python{variant.python}",
+                interpreter_path(base, variant.python),
                 "-IS",
                 f"/{HEALTH_PATH}",
                 str(health.port),
@@ -299,17 +358,23 @@ def _run(inputs: Inputs) -> RunConfig:
 
 def _annotations(inputs: Inputs) -> tuple[tuple[str, str], ...]:
     """Return the pre-defined annotation keys (image-spec, annotations.md) that we know."""
+    base = inputs.base
+    below = {"name": f"debian:{base.release}"} if isinstance(base, DebianLock) else _named(base)
     return tuple(
         sorted(
             {
                 "org.opencontainers.image.title": inputs.project.name,
                 "org.opencontainers.image.version": inputs.project.version,
                 "org.opencontainers.image.created": inputs.created,
-                "org.opencontainers.image.base.name": f"debian:{inputs.debian.release}",
+                **{f"org.opencontainers.image.base.{key}": value for key, value in below.items()},
                 "wheelship.variant": inputs.variant.name,
             }.items()
         )
     )
+
+
+def _named(base: BaseImage) -> dict[str, str]:
+    return {"digest": str(base.digest), **({"name": base.name} if base.name else {})}
 
 
 def _labels(inputs: Inputs) -> tuple[tuple[str, str], ...]:
@@ -318,7 +383,10 @@ def _labels(inputs: Inputs) -> tuple[tuple[str, str], ...]:
     waivers = [("script", one) for one in variant.waive_scripts]
     waivers += [("record", one) for one in variant.waive_record]
     waived = [f"{kind} {one.package} {one.version or ''}: {one.reason}" for kind, one in waivers]
+    base = inputs.base
+    inherited = base.labels if isinstance(base, BaseImage) else ()
     labels = {
+        **{name: value for name, value in inherited if not name.startswith(_OWN_LABELS)},
         "org.opencontainers.image.title": inputs.project.name,
         "org.opencontainers.image.version": inputs.project.version,
         "wheelship.variant": variant.name,

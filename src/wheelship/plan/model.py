@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from wheelship.base.model import BaseImage, BaseLayer
 from wheelship.debian.lock import DebianLock, Group
 from wheelship.lock.model import LockedWheel
 from wheelship.oci.config import Healthcheck
@@ -21,6 +22,8 @@ __all__ = [
     "BaseRecipe",
     "BytecodeRecipe",
     "ConfigurationRecipe",
+    "ForeignRecipe",
+    "Foundation",
     "ImagePlan",
     "LayerPlan",
     "PythonRecipe",
@@ -28,6 +31,18 @@ __all__ = [
     "RunConfig",
     "WheelsRecipe",
 ]
+
+
+Foundation: TypeAlias = DebianLock | BaseImage
+"""What an image stands on, and whose interpreter it has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignRecipe:
+    """A layer of another image, taken as it is: it is never made, and fetched only when needed."""
+
+    base: BaseImage
+    layer: BaseLayer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +58,7 @@ class BaseRecipe:
 class PythonRecipe:
     """The virtual environment's skeleton, the health probe, the standard library's bytecode."""
 
-    lock: DebianLock
+    lock: Foundation
     python: str
     bytecode: bool
 
@@ -70,7 +85,7 @@ class BytecodeRecipe:
     """Bytecode of the modules that ``wheels`` installs, made by the locked interpreter."""
 
     wheels: WheelsRecipe
-    lock: DebianLock
+    lock: Foundation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,20 +94,26 @@ class ApplicationRecipe:
 
     snapshot: Snapshot
     python: str
-    lock: DebianLock | None
+    lock: Foundation | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigurationRecipe:
-    """Directories the service may write to, its working directory, its user's name."""
+    """Directories the service may write to, its working directory, its user's name.
+
+    ``identity`` are the ``passwd`` and ``group`` of a base of other origin, None inside where it
+    has no such file; None stands for the base debian, which holds the default user.
+    """
 
     user: tuple[int, int]
     writable: tuple[str, ...]
     workdir: str
+    identity: tuple[str | None, str | None] | None = None
 
 
 Recipe: TypeAlias = (
-    BaseRecipe
+    ForeignRecipe
+    | BaseRecipe
     | PythonRecipe
     | WheelsRecipe
     | BytecodeRecipe

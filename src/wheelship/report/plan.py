@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from wheelship.build.execute import find_layer
 from wheelship.build.prepare import Prepared
 from wheelship.plan.model import LayerPlan
 from wheelship.report.size import format_bytes
-from wheelship.store.store import LayerRecord, Store
+from wheelship.store.store import Store
 
 __all__ = ["plan_document", "plan_text"]
 
@@ -31,16 +32,17 @@ def _image(prepared: Prepared, store: Store) -> dict[str, Any]:
         "entrypoint": list(plan.run.entrypoint),
         "command": list(plan.run.command),
         "lock": prepared.lock,
-        "layers": [_layer(layer, store.find_layer(layer.key)) for layer in plan.layers],
+        "layers": [_layer(layer, store) for layer in plan.layers],
     }
 
 
-def _layer(layer: LayerPlan, record: LayerRecord | None) -> dict[str, Any]:
+def _layer(layer: LayerPlan, store: Store) -> dict[str, Any]:
+    record = find_layer(layer, store)
     return {
         "title": layer.title,
         "kind": layer.kind,
         "key": str(layer.key),
-        "stored": record is not None,
+        "stored": store.find_layer(layer.key) is not None,
         "transfer_bytes": record.size_bytes if record else None,
         "unpacked_bytes": record.unpacked_bytes if record else None,
         "packages": [
@@ -56,7 +58,7 @@ def plan_text(prepared: Sequence[Prepared], store: Store) -> str:
         plan = one.plan
         lines.append(f"{plan.name}:{plan.variant}  {plan.platform}  lock: {one.lock}")
         for layer in plan.layers:
-            record = store.find_layer(layer.key)
+            record = find_layer(layer, store)
             size = "to do" if record is None else format_bytes(record.size_bytes)
             lines.append(f"  {layer.kind:<12} {size:>10}  {layer.title}")
         lines += [f"  env {name}={value}" for name, value in plan.run.env]

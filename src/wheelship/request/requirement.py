@@ -13,10 +13,20 @@ import re
 from wheelship.request.errors import InvalidValue
 from wheelship.request.value import canonical_name
 
-__all__ = ["PYTHONS", "allows", "check_requirement", "choose_python", "requirement_name"]
+__all__ = [
+    "BASE_PYTHONS",
+    "PYTHONS",
+    "allows",
+    "check_requirement",
+    "choose_python",
+    "requirement_name",
+]
 
 PYTHONS = {"3.11": "3.11.2", "3.13": "3.13.5"}
 """The Pythons of Debian 12 and 13: minor version to the version that ``requires-python`` meets."""
+
+BASE_PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+"""The Pythons that images of other origin may have; which release it is only the image tells."""
 
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _RELEASE = r"\d{1,9}(?:\.\d{1,9}){0,9}"
@@ -74,15 +84,17 @@ def choose_python(requires_python: str | None) -> str | None:
     return next((minor for minor in reversed(PYTHONS) if allows(requires_python, minor)), None)
 
 
-def allows(requires_python: str | None, python: str) -> bool:
+def allows(requires_python: str | None, python: str, release: str | None = None) -> bool:
     """Say whether the release of the minor version ``python`` meets the specifier.
+
+    The release is Debian's unless it is given.
 
     Raises:
         InvalidValue: the specifier cannot be read.
     """
     if requires_python is None:
         return True
-    release = PYTHONS[python]
+    release = release or PYTHONS[python]
     if not requires_python.isprintable():
         raise InvalidValue("has control characters", hint='requires-python = ">=3.11"')
     clauses = [_SIMPLE_CLAUSE.fullmatch(clause) for clause in requires_python.split(",")]

@@ -13,11 +13,12 @@ from wheelship.oci.platform import Platform
 from wheelship.request.errors import InvalidValue
 from wheelship.request.gate import Probe, read_budget, read_check, read_health, read_waivers
 from wheelship.request.model import Budget, Check, Waiver
-from wheelship.request.requirement import PYTHONS
+from wheelship.request.requirement import BASE_PYTHONS
 from wheelship.request.table import Table, quoted
 from wheelship.request.value import (
     canonical_name,
     parse_absolute,
+    parse_base,
     parse_debian_name,
     parse_glob,
     parse_url,
@@ -113,8 +114,8 @@ def read_settings(table: Table, root: Path) -> Settings:
     return Settings(
         keys=frozenset(table.data),
         platforms=_platforms(table),
-        python=table.choice("python", tuple(PYTHONS)),
-        base=_base(table),
+        python=table.choice("python", BASE_PYTHONS),
+        base=table.parsed("base", parse_base),
         system_packages=table.each("system-packages", parse_debian_name),
         waive_scripts=read_waivers(table, "waive-scripts", parse_debian_name, version_needed=False),
         waive_record=read_waivers(table, "waive-record", canonical_name, version_needed=True),
@@ -168,14 +169,6 @@ def _platforms(table: Table) -> tuple[Platform, ...] | None:
     if platforms == ():
         table.report("platforms", "must name at least one platform", hint='["linux/amd64"]')
     return None if platforms is None else tuple(dict.fromkeys(platforms))
-
-
-def _base(table: Table) -> str | None:
-    base = table.text("base")
-    if base is not None and base != "debian":
-        hint = 'base = "debian", with system-packages for what is missing in it'
-        table.report("base", f"{base!r} is not supported yet", hint=hint)
-    return base
 
 
 def _bytecode(table: Table) -> str | None:

@@ -15,6 +15,7 @@ from wheelship.request.errors import InvalidValue
 __all__ = [
     "canonical_name",
     "parse_absolute",
+    "parse_base",
     "parse_debian_name",
     "parse_duration",
     "parse_glob",
@@ -139,6 +140,27 @@ def parse_repository(text: str) -> str:
             f"{text!r} is no image repository",
             hint='write it in lower case and without a tag: "ghcr.io/owner/name"',
         )
+    return text
+
+
+def parse_base(text: str) -> str:
+    """Return what images are built on: ``debian``, an image in a registry, or in a layout."""
+    if text == "debian":
+        return text
+    hint = 'base = "debian", "python:3.11-slim", "registry.example.org/team/base@sha256:…"'
+    if text == "debian-debug":
+        raise InvalidValue("'debian-debug' is not supported yet", hint='base = "debian"')
+    kind, colon, path = text.partition(":")
+    if kind == "oci" and colon:
+        if not path.strip(":") or not path.isprintable():
+            raise InvalidValue(f"{text!r} names no directory", hint="write it oci:DIR:TAG")
+        return text
+    from wheelship.oci.reference import InvalidReference, Reference
+
+    try:
+        Reference.parse(text)
+    except InvalidReference as error:
+        raise InvalidValue(error.message, hint=error.hint or hint) from error
     return text
 
 

@@ -17,16 +17,17 @@ from wheelship.request.model import (
     Sources,
     Variant,
 )
-from wheelship.request.requirement import PYTHONS, allows, choose_python
+from wheelship.request.requirement import BASE_PYTHONS, PYTHONS, allows, choose_python
 from wheelship.request.requirements_file import Requirements
 from wheelship.request.settings import Settings, merge, read_settings
-from wheelship.request.table import Table, nearest_key
+from wheelship.request.table import Table, nearest_key, quoted
 
 __all__ = ["VARIANT_KEYS", "VariantReader"]
 
 VARIANT_KEYS = frozenset({"accelerator", "gpu-targets", "version"})
 """Keys that may stand in a variant's table only."""
 
+_PYTHON = re.compile(r"(?<![\d.])3\.1[1-4](?!\d)")
 _VERSION = re.compile(r"\d{1,3}\.\d{1,3}(?:\.\d{1,3})?", re.ASCII)
 _GPU_TARGETS = {
     Accelerator.CUDA: re.compile(r"sm_\d{2,3}[af]?", re.ASCII),
@@ -57,14 +58,18 @@ class VariantReader:
         at = _Places(table, self._table)
         command, port = self._command(settings, at)
         include, exclude = settings["app"] or ((), ())
+        base = settings["base"] or "debian"
+        if base != "debian" and settings["system_packages"]:
+            hint = 'base = "debian", or an image that holds them'
+            at.report("system-packages", "join the base debian only", hint=hint)
         return Variant(
             name=name,
             accelerator=accelerator,
             accelerator_version=_version(table, accelerator),
             gpu_targets=_gpu_targets(table, accelerator),
             platforms=settings["platforms"] or (self._native_platform(at),),
-            python=self._python(settings, at),
-            base=settings["base"] or "debian",
+            python=self._python(settings, at, base),
+            base=base,
             system_packages=settings["system_packages"] or (),
             waive_scripts=settings["waive_scripts"] or (),
             waive_record=settings["waive_record"] or (),
@@ -117,10 +122,22 @@ class VariantReader:
             self.notes.append(note)
         return command, port
 
-    def _python(self, settings: Settings, at: _Places) -> str:
-        """Return the chosen Python, or the newest that the project allows."""
+    def _python(self, settings: Settings, at: _Places, base: str) -> str:
+        """Return the chosen Python, or the newest that the project allows.
+
+        Which release an image has is seen when it is locked, and ``requires-python`` with it.
+        """
         wanted = self._project.requires_python
         chosen = settings["python"]
+        if base != "debian":
+            if chosen is None and "python" not in settings["keys"]:
+                named = _PYTHON.search(base)
+                hint = f'python = "{named[0] if named else BASE_PYTHONS[0]}"'
+                at.report("base", "is an image, so `python` must say which one it has", hint=hint)
+            return chosen or BASE_PYTHONS[0]
+        if chosen is not None and chosen not in PYTHONS:
+            hint = f'one of {", ".join(map(quoted, PYTHONS))}, or base = "python:{chosen}-slim"'
+            at.report("python", f"{chosen!r} is not possible with the base debian", hint=hint)
         if chosen is None:
             newest = choose_python(wanted)
             if newest is None:

@@ -107,6 +107,19 @@ def test_uncompressed_layers_and_missing_history_are_right(layout: Layout) -> No
     assert layout.problems() == []
 
 
+def test_names_of_foreign_layers_may_begin_as_tar_writes_them(layout: Layout) -> None:
+    layout.set_layer(tar_bytes("./a", "./deep/without/parents", mode=0o6755))
+    layout.write()
+    name = f"sha256:{hashlib.sha256(layout.blobs[1]).hexdigest()}"
+    assert any("no plain relative path" in one for one in problems_of_layout(layout.directory))
+    assert validate(layout.directory, foreign=[name]).problems == ()
+    layout.set_layer(tar_bytes("./a", "a"))
+    layout.write()
+    name = f"sha256:{hashlib.sha256(layout.blobs[1]).hexdigest()}"
+    (found,) = validate(layout.directory, foreign=[name]).problems
+    assert "stands in it twice" in found
+
+
 def test_an_empty_layer_and_an_empty_index_are_right(layout: Layout) -> None:
     layout.set_layer(bytes(1024))
     assert layout.problems() == []

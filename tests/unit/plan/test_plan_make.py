@@ -114,13 +114,15 @@ VARIANT = Variant(
     port=8000,
 )
 
+BASE = debian()
+
 INPUTS = Inputs(
     name="speech-service",
     project=PROJECT,
     variant=VARIANT,
     platform=AMD64,
     wheels=WHEELS,
-    debian=debian(),
+    base=BASE,
     snapshot=Snapshot(files=(), generated=(), key=Digest.of(b"sources")),
     environment={},
     created="1980-01-01T00:00:00Z",
@@ -148,7 +150,7 @@ def changed(inputs: Inputs) -> Counter[str]:
 def test_layers_come_in_the_order_of_how_seldom_they_change() -> None:
     """DESIGN §10: base · system · heavy wheels · light groups · bytecode · application · rest."""
     packages = (*debian().packages, package("ffmpeg", group="system"))
-    plan = plan_image(replace(INPUTS, debian=debian(*packages)))
+    plan = plan_image(replace(INPUTS, base=debian(*packages)))
     kinds = [type(layer.recipe).__name__.removesuffix("Recipe") for layer in plan.layers]
     groups = kinds.count("Wheels") - 2
     assert kinds == [
@@ -231,7 +233,7 @@ def test_another_build_of_python_leaves_wheel_layers_alone() -> None:
     """DESIGN §3: wheel layers survive Python patch releases; bytecode does not."""
     other = debian(package("libc6"), package("python3.11-minimal", "3.11.2-7"))
     plan = plan_image(INPUTS)
-    assert changed(replace(INPUTS, debian=other)) == {
+    assert changed(replace(INPUTS, base=other)) == {
         "BaseRecipe": 1,
         "PythonRecipe": 1,
         "BytecodeRecipe": len(by_recipe(plan, BytecodeRecipe)),
@@ -241,27 +243,27 @@ def test_another_build_of_python_leaves_wheel_layers_alone() -> None:
 
 def test_another_base_package_touches_the_base_only() -> None:
     other = debian(package("libc6", "2.36-10"), package("python3.11-minimal"))
-    assert changed(replace(INPUTS, debian=other)) == {"BaseRecipe": 1}
+    assert changed(replace(INPUTS, base=other)) == {"BaseRecipe": 1}
 
 
 def test_a_system_package_leaves_the_base_alone() -> None:
     """One base for all images of a release (DESIGN §7)."""
-    packages = (*INPUTS.debian.packages, package("ffmpeg", group="system"))
-    assert changed(replace(INPUTS, debian=debian(*packages))) == {"BaseRecipe": 1}
-    plan = plan_image(replace(INPUTS, debian=debian(*packages)))
+    packages = (*BASE.packages, package("ffmpeg", group="system"))
+    assert changed(replace(INPUTS, base=debian(*packages))) == {"BaseRecipe": 1}
+    plan = plan_image(replace(INPUTS, base=debian(*packages)))
     assert plan.layers[0].key == plan_image(INPUTS).layers[0].key
 
 
 def test_pure_wheels_and_their_bytecode_are_shared_between_architectures() -> None:
     """DESIGN §3: pure wheels are the same layer everywhere, and so is what is compiled of them."""
-    packages = [package(one.name, architecture="arm64") for one in INPUTS.debian.packages]
-    other = replace(INPUTS, platform=ARM64, debian=debian(*packages, architecture="arm64"))
+    packages = [package(one.name, architecture="arm64") for one in BASE.packages]
+    other = replace(INPUTS, platform=ARM64, base=debian(*packages, architecture="arm64"))
     assert changed(other) == {"BaseRecipe": 1, "PythonRecipe": 1}
 
 
 def test_another_python_touches_everything_but_directories_and_base() -> None:
-    packages = (*INPUTS.debian.packages, package("python3.13-minimal", "3.13.5-2"))
-    plan = plan_image(replace(variant(python="3.13"), debian=debian(*packages)))
+    packages = (*BASE.packages, package("python3.13-minimal", "3.13.5-2"))
+    plan = plan_image(replace(variant(python="3.13"), base=debian(*packages)))
     before = {layer.key for layer in plan_image(INPUTS).layers}
     same = [layer.title for layer in plan.layers if layer.key in before]
     assert same == ["directories"]
@@ -422,8 +424,8 @@ def test_the_number_of_layers_stays_within_the_limit() -> None:
         wheel(f"heavy{number}", size=HEAVY_BYTES + number, tags="cp311-cp311-linux_x86_64")
         for number in range(60)
     )
-    packages = (*INPUTS.debian.packages, package("ffmpeg", group="system"))
+    packages = (*BASE.packages, package("ffmpeg", group="system"))
     for limit in (7, 20, 21, 40, 100):
         inputs = variant(layers=limit)
-        inputs = replace(inputs, wheels=(*WHEELS, *heavy), debian=debian(*packages))
+        inputs = replace(inputs, wheels=(*WHEELS, *heavy), base=debian(*packages))
         assert len(plan_image(inputs).layers) <= limit

@@ -82,6 +82,10 @@ def _entries(where: str, archive: tarfile.TarFile, tree: Tree, *, ours: bool) ->
     seen: dict[str, bytes] = {}
     times: set[float] = set()
     for member in archive:
+        if not ours:
+            # `tar -c .` writes every name so, and every engine takes it.
+            member.name = member.name.removeprefix("./")
+            member.linkname = member.linkname.removeprefix("./")
         path = member.name
         if path.startswith("/") or ".." in path.split("/") or posixpath.normpath(path) != path:
             yield f"{where}: {path!r} is no plain relative path"

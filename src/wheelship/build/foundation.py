@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What images stand on: locked as Debian packages or as another image, and where it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from wheelship.base.model import BaseImage
+from wheelship.build.bases import StoredBase, check_links, image_lock, source_of, target_of
+from wheelship.build.lockfile import LOCK_NAME, find_debian, read_lock, write_lock
+from wheelship.debian.distribution import distribution, release_with_python
+from wheelship.debian.lock import DebianLock, LockedPackage
+from wheelship.debian.mirror import Mirrors, choose_mirrors, package_urls
+from wheelship.lock.errors import LockOutOfDate
+from wheelship.lock.target import Target
+from wheelship.oci.platform import Platform
+from wheelship.plan.model import Foundation
+from wheelship.request.model import Request, Variant
+
+if TYPE_CHECKING:
+    from wheelship.build.prepare import LockMode, Prepared, Surroundings
+
+__all__ = [
+    "base_lock",
+    "base_targets",
+    "debian_lock",
+    "mirrors_of",
+    "package_locations",
+    "stored_base",
+]
+
+_LOCK = "run `wheelship lock` and commit what it writes"
+
+
+def package_locations(
+    prepared: Prepared, around: Surroundings
+) -> Callable[[LockedPackage], tuple[str, ...]]:
+    """Return the function that tells where a package of the base can be had."""
+
+    def locate(package: LockedPackage) -> tuple[str, ...]:
+        assert isinstance(prepared.base, DebianLock)  # noqa: S101 - it holds the package
+        return package_urls(package, prepared.base, mirrors_of(prepared.variant, around))
+
+    return locate
+
+
+def mirrors_of(variant: Variant, around: Surroundings) -> Mirrors:
+    """Return where this variant's Debian packages come from."""
+    return choose_mirrors(
+        distribution(release_with_python(variant.python)),
+        explicit=variant.sources.debian_mirror,
+        apt=around.apt,
+    )
+
+
+def base_lock(
+    request: Request,
+    variant: Variant,
+    platform: Platform,
+    around: Surroundings,
+    *,
+    mode: LockMode,
+    upgrade: bool = False,
+) -> tuple[Foundation, bool]:
+    """Return what images of ``variant`` stand on, and whether ``wheelship.lock`` was written.
+
+    Raises:
+        WheelshipError: see :func:`debian_lock` and :func:`wheelship.build.bases.image_lock`.
+    """
+    if variant.base == "debian":
+        return debian_lock(request, variant, platform, around, mode=mode, upgrade=upgrade)
+    image, written = image_lock(
+        request,
+        variant,
+        platform,
+        around.store,
+        lambda: source_of(variant.base, request.project.root, around.registry, around.emit),
+        around.emit,
+        update=mode == "update",
+        upgrade=upgrade,
+    )
+    check_links(image, variant)
+    return image, written
+
+
+def base_targets(
+    request: Request,
+    variant: Variant,
+    around: Surroundings,
+    *,
+    mode: LockMode,
+    upgrade: bool = False,
+) -> tuple[tuple[Target, ...], bool]:
+    """Return what wheels are chosen for where the base is an image; nothing where it is debian.
+
+    And whether ``wheelship.lock`` was written for that.
+
+    Raises:
+        WheelshipError: see :func:`base_lock`.
+    """
+    if variant.base == "debian":
+        return (), False
+    found = [
+        base_lock(request, variant, platform, around, mode=mode, upgrade=upgrade)
+        for platform in sorted(set(variant.platforms))
+    ]
+    targets = tuple(target_of(one) for one, _ in found if isinstance(one, BaseImage))
+    return targets, any(written for _, written in found)
+
+
+def stored_base(prepared: Prepared, root: Path, around: Surroundings) -> StoredBase | None:
+    """Return where the layers of the base come from; None where the base is debian."""
+    base = prepared.base
+    if not isinstance(base, BaseImage):
+        return None
+    return StoredBase(
+        around.store, lambda: source_of(base.reference, root, around.registry, around.emit)
+    )
+
+
+def debian_lock(
+    request: Request,
+    variant: Variant,
+    platform: Platform,
+    around: Surroundings,
+    *,
+    mode: LockMode,
+    upgrade: bool = False,
+) -> tuple[DebianLock, bool]:
+    """Return the base's lock, and whether ``wheelship.lock`` was written for it.
+
+    Raises:
+        LockOutOfDate: it is missing or does not fit, and ``mode`` forbids to make it.
+        WheelshipError: see :func:`wheelship.debian.resolve.resolve`.
+    """
+    path = request.project.root / LOCK_NAME
+    locked = read_lock(path)
+    entries = locked.debian
+    release = release_with_python(variant.python)
+    wanted = variant.system_packages
+    found = find_debian(entries, release, platform.architecture, wanted)
+    if found is not None and not upgrade:
+        return found, False
+    if mode != "update":
+        extra = f" with {', '.join(sorted(wanted))}" if wanted else ""
+        raise LockOutOfDate(
+            str(path), [f"it holds no base of {release} for {platform}{extra}"], hint=_LOCK
+        )
+    from wheelship.debian.resolve import resolve
+
+    same = [
+        one
+        for one in entries
+        if (one.release, one.architecture) == (release, platform.architecture)
+    ]
+    made = resolve(
+        release,
+        platform.architecture,
+        wanted,
+        mirrors_of(variant, around),
+        around.fetcher().fetch_bytes,
+        around.now,
+        around.emit,
+        keep=None if upgrade or not same else same[0],
+        seen=_newest_dates(entries, release),
+    )
+    needed = _needed(request)
+    kept = [
+        one
+        for one in entries
+        if one != found and (one.release, one.architecture, one.requested) in needed
+    ]
+    write_lock(path, [*kept, made], locked.images)
+    return made, True
+
+
+def _newest_dates(entries: Iterable[DebianLock], release: str) -> dict[str, str]:
+    """Return the date of the newest release file that was ever locked, by suite."""
+    dates: dict[str, str] = {}
+    for entry in entries:
+        for suite in entry.suites if entry.release == release else ():
+            dates[suite.name] = max(suite.date, dates.get(suite.name, ""))
+    return dates
+
+
+def _needed(request: Request) -> set[tuple[str, str, tuple[str, ...]]]:
+    return {
+        (
+            release_with_python(one.python),
+            platform.architecture,
+            tuple(sorted(set(one.system_packages))),
+        )
+        for one in request.variants.values()
+        if one.base == "debian"
+        for platform in one.platforms
+    }
