@@ -23,7 +23,7 @@ from types import SimpleNamespace
 import pytest
 
 from wheelship.archive.entry import File, InMemory, Streamed
-from wheelship.debian.base import Base, join_packages
+from wheelship.debian.base import Base, base_entries, join_packages
 from wheelship.debian.clearsign import verified_text
 from wheelship.debian.distribution import RELEASES, distribution
 from wheelship.debian.errors import (
@@ -32,7 +32,7 @@ from wheelship.debian.errors import (
     PackageMismatch,
     UnknownMaintainerScript,
 )
-from wheelship.debian.interpreter import loader_command, unpack_root
+from wheelship.debian.interpreter import loader_command, materialise
 from wheelship.debian.keyring import archive_certificates
 from wheelship.debian.lock import DebianLock, LockedPackage
 from wheelship.debian.mirror import Mirrors, choose_mirrors, package_urls
@@ -447,8 +447,10 @@ def root(locked, packages, tmp_path_factory: pytest.TempPathFactory):  # noqa: A
 
     def unpack(release: str) -> Path:
         if release not in roots:
-            roots[release] = tmp_path_factory.mktemp(release) / "root"
-            unpack_root(packages(locked(release)), release, roots[release])
+            roots[release] = tmp_path_factory.mktemp(release)
+            work = tmp_path_factory.mktemp("debs")
+            entries = base_entries(packages(locked(release)), release, work, group="base")
+            materialise(entries, roots[release])
         return roots[release]
 
     return unpack

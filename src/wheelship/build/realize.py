@@ -55,7 +55,7 @@ def layer_entries(
             case ForeignRecipe():
                 raise AssertionError("layers of another image are never made")
             case BaseRecipe():
-                entries = _debian(recipe, context, stack)
+                entries = _debian(recipe, context, workshop, stack)
             case PythonRecipe():
                 entries = _python(recipe, workshop)
             case WheelsRecipe():
@@ -73,12 +73,15 @@ def layer_entries(
         yield with_parents(entries)
 
 
-def _debian(recipe: BaseRecipe, context: BuildContext, stack: ExitStack) -> Iterator[Entry]:
+def _debian(
+    recipe: BaseRecipe, context: BuildContext, workshop: Workshop, stack: ExitStack
+) -> Iterator[Entry]:
+    # The base's layer depends on its own packages alone; system packages join an unpacked base.
+    if recipe.group == "base":
+        return workshop.packages.entries(recipe.lock, recipe.waivers, context.emit)
     from wheelship.debian.base import base_entries
 
-    # The base's layer depends on its own packages alone; system packages join an unpacked base.
-    wanted = [one for one in recipe.lock.packages if recipe.group in (one.group, "system")]
-    debs = [(package, context.artifacts.path(package)) for package in wanted]
+    debs = [(package, context.artifacts.path(package)) for package in recipe.lock.packages]
     work = stack.enter_context(context.store.work_directory())
     return base_entries(
         debs,

@@ -10,10 +10,11 @@ from threading import Lock
 
 from wheelship.base.model import BaseImage
 from wheelship.build.context import BuildContext
+from wheelship.build.packages import BasePackages, packages_of_base
 from wheelship.build.shelf import WheelShelf
 from wheelship.bytecode.compiler import Compiler, Module
 from wheelship.bytecode.process import Interpreter, warm_up
-from wheelship.debian.lock import DebianLock, LockedPackage
+from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError
 from wheelship.events import Finished, Started
 from wheelship.oci.config import canonical_json
@@ -34,21 +35,23 @@ class ForeignInterpreter(InputError):
 class Workshop:
     """Makes each tool on first use and keeps it until :meth:`close`; safe for several threads.
 
-    ``shelf`` holds the open wheels.
+    ``shelf`` holds the open wheels, ``packages`` the joined packages of Debian bases.
     """
 
     def __init__(self, context: BuildContext) -> None:
         self._context = context
         self._lock = Lock()
         self.shelf = WheelShelf(context)
+        self.packages = BasePackages(context)
         self._roots: dict[Digest, Path] = {}
         self._compilers: dict[Path, Compiler] = {}
 
     def close(self) -> None:
-        """Stop all compilers, close all wheels."""
+        """Stop all compilers, close all wheels, remove inflated packages."""
         for compiler in self._compilers.values():
             compiler.close()
         self.shelf.close()
+        self.packages.close()
 
     def compiler(self, lock: Foundation, python: str) -> Compiler:
         """Return the compiler that runs the interpreter of ``lock``.
@@ -100,17 +103,14 @@ class Workshop:
                 # Not warmed up: what it left in its own tree would be taken for the base's.
                 self._unpack_image(lock, work / "root")
             else:
-                self._unpack_packages(lock, work / "root")
+                from wheelship.debian.interpreter import materialise
+
+                (work / "root").mkdir()
+                materialise(self.packages.entries(lock), work / "root")
                 warm_up(_interpreter(work / "root", lock, python))
             root = store.put_root(key, work / "root")
         emit(Finished("bytecode", subject, "done"))
         return root
-
-    def _unpack_packages(self, lock: DebianLock, root: Path) -> None:
-        from wheelship.debian.interpreter import unpack_root
-
-        debs = [(one, self._context.artifacts.path(one)) for one in _packages(lock)]
-        unpack_root(debs, lock.release, root)
 
     def _unpack_image(self, image: BaseImage, root: Path) -> None:
         from wheelship.archive.unpack import unpack
@@ -147,14 +147,10 @@ def _interpreter_files(image: BaseImage) -> Callable[[str], bool]:
     return wanted
 
 
-def _packages(lock: DebianLock) -> list[LockedPackage]:
-    return [package for package in lock.packages if package.group == "base"]
-
-
 def _root_key(lock: Foundation) -> Digest:
     if isinstance(lock, BaseImage):
         return Digest.of(canonical_json(["base image", 1, lock.files.hex]))
-    return Digest.of(canonical_json([1, [package.sha256 for package in _packages(lock)]]))
+    return Digest.of(canonical_json([1, [package.sha256 for package in packages_of_base(lock)]]))
 
 
 def _interpreter(root: Path, lock: Foundation, python: str) -> Interpreter:

@@ -8,17 +8,14 @@ the kernel. Serves to compile bytecode, and to run the image where namespaces ar
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from wheelship.archive.entry import Deflated, Directory, Entry, File, Hardlink, InMemory, Symlink
-from wheelship.debian.base import base_entries
 from wheelship.debian.errors import UnknownRelease
-from wheelship.debian.lock import LockedPackage
 from wheelship.errors import MachineError
 
-__all__ = ["UnpackFailed", "loader_command", "materialise", "unpack_root"]
+__all__ = ["UnpackFailed", "loader_command", "materialise"]
 
 _LOADERS = ("ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1")
 
@@ -27,21 +24,6 @@ class UnpackFailed(MachineError):
     """The interpreter could not be written to this machine's disk."""
 
     code = "interpreter-unpack-failed"
-
-
-def unpack_root(debs: Sequence[tuple[LockedPackage, Path]], release: str, directory: Path) -> None:
-    """Unpack the packages of the base among ``debs`` into the new directory ``directory``.
-
-    System packages are left out: the interpreter needs none.
-
-    Raises:
-        UnpackFailed: this machine refused to write.
-        WheelshipError: see :func:`~wheelship.debian.base.join_packages`.
-    """
-    base = [deb for deb in debs if deb[0].group == "base"]
-    directory.mkdir()
-    with TemporaryDirectory(dir=directory.parent, prefix="debs-") as work:
-        materialise(base_entries(base, release, Path(work)), directory)
 
 
 def materialise(entries: Iterable[Entry], directory: Path) -> None:

@@ -10,8 +10,7 @@ import pytest
 from wheelship.archive.entry import Directory, File, Hardlink, InMemory, Streamed, Symlink
 from wheelship.debian.errors import UnknownRelease
 from wheelship.debian.identity import identity_files
-from wheelship.debian.interpreter import UnpackFailed, loader_command, materialise, unpack_root
-from wheelship.testing.deb import make_deb
+from wheelship.debian.interpreter import UnpackFailed, loader_command, materialise
 
 
 def test_entries_become_files(tmp_path: Path) -> None:
@@ -43,23 +42,6 @@ def test_a_machine_that_cannot_write_is_named(tmp_path: Path) -> None:
     with pytest.raises(UnpackFailed) as caught:
         materialise([File(path="taken", content=InMemory(b""))], tmp_path)
     assert caught.value.where == str(tmp_path / "taken")
-
-
-def test_only_the_base_is_unpacked_and_nothing_else_is_left(tmp_path: Path) -> None:
-    debs = tmp_path / "debs"
-    debs.mkdir()
-    base = make_deb("base-files", files={"usr/lib/x": b"base"})
-    extra = make_deb("extra", files={"usr/lib/y": b"x"}, scripts={"postinst": "unknown\n"})
-    pairs = [
-        (base.locked(), base.write(debs)),
-        (extra.locked(group="system", requested=True), extra.write(debs)),
-    ]
-    target = tmp_path / "out" / "root"
-    target.parent.mkdir()
-    unpack_root(pairs, "bookworm", target)
-    assert (target / "lib/x").read_bytes() == b"base"
-    assert not (target / "usr/lib/y").exists()
-    assert list(target.parent.iterdir()) == [target]
 
 
 def test_the_loader_of_the_root_is_found_by_its_name(tmp_path: Path) -> None:
