@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import tomllib
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -53,10 +51,6 @@ class Wheelship:
     def __init__(self, project: Project) -> None:
         self._project = project
         self._environ = project.environ | {"DOCKER_CONFIG": "/nonexistent"}
-        usage = subprocess.run(
-            project.command("--help"), capture_output=True, text=True, check=True
-        ).stdout
-        self._can_push = "registry:" in usage
 
     def empty(self) -> None:
         """Leave nothing in the store but downloads."""
@@ -78,9 +72,4 @@ class Wheelship:
         """Run the build again with the registry as output: nothing is left to do but to push."""
         reference = f"{registry.address}/bench/app:latest"
         command = self._project.command("--output", f"registry:{reference}")
-        if not self._can_push:
-            name = tomllib.loads((self._project.root / "pyproject.toml").read_text())["project"]
-            layout = f"{self._project.root}/dist/{name['name']}:{self._project.subject.variant}"
-            command = ["skopeo", "copy", "--quiet", "--dest-tls-verify=false"]
-            command += [f"oci:{layout}", f"docker://{reference}"]
         return measure(command, environ=self._environ).usage
