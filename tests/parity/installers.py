@@ -102,7 +102,7 @@ class Bench:
         self._renew()
         print(wheel, file=_pipe(self.pip.stdin), flush=True)
         if _pipe(self.pip.stdout).readline().strip() != "0":
-            raise InstallerFailed((self.work / "pip.log").read_text()[-500:].strip())
+            raise InstallerFailed(_one_line((self.work / "pip.log").read_text()))
         return self._added()
 
     def by_uv(self, *wheels: Path) -> Tree:
@@ -117,7 +117,7 @@ class Bench:
         command += [str(self.prefix / "bin/python"), *map(str, wheels)]
         result = subprocess.run(command, capture_output=True, check=False, text=True)
         if result.returncode != 0:
-            raise InstallerFailed(result.stderr[-500:].strip())
+            raise InstallerFailed(_one_line(result.stderr))
         (self.prefix / ".lock").unlink()  # uv's guard against a second uv
         return self._added()
 
@@ -161,6 +161,11 @@ class Bench:
 
     def _without_empty(self, tree: Tree) -> Tree:
         return {path: item for path, item in tree.items() if path not in self.empty}
+
+
+def _one_line(text: str) -> str:
+    """Return the end of a message that was broken into lines for some terminal."""
+    return " ".join(text.split())[-500:]
 
 
 def _pipe(stream: IO[str] | None) -> IO[str]:

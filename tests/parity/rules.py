@@ -140,6 +140,19 @@ def _completed(one: Difference) -> bool:
     )
 
 
+def _rehashed(one: Difference) -> bool:
+    """Their row has a weak hash of a file that is the same; ours has a strong one."""
+    theirs, ours = one.rows
+    return (
+        not _file_differs(one)
+        and theirs is not None
+        and ours is not None
+        and theirs[0].startswith(("md5=", "sha1="))
+        and ours[0].startswith("sha256=")
+        and theirs[1] == ours[1]
+    )
+
+
 def _only_their_row(one: Difference) -> bool:
     return one.rows[0] is not None and one.rows[1] is None
 
@@ -175,6 +188,7 @@ _CHECKS: dict[str, Callable[[Difference], bool]] = {
     "same-entry-point": _same_entry_point,
     "file-differs": _file_differs,
     "completed": _completed,
+    "rehashed": _rehashed,
     "only-their-row": _only_their_row,
     "no-file": _no_file,
     "empty-file": _empty_file,
