@@ -21,8 +21,8 @@ from wheelship.bytecode.process import Batch, Interpreter, InterpreterProcess
 
 __all__ = ["Compiler", "Module", "pyc_path"]
 
-_BATCH_MODULES = 256
-_BATCH_BYTES = 1024 * 1024
+_BATCH_MODULES = 512
+_BATCH_BYTES = 2 * 1024 * 1024
 _LARGE_BYTES = 256 * 1024
 """Batches with a module this large take turns: the largest of torch, 1.4 MB, needs 83 MB of memory
 to compile, and a build is to need at most 300 MB whatever the wheel (DESIGN §9)."""

@@ -43,7 +43,7 @@ __all__ = [
     "plan_image",
 ]
 
-COMPILE_VERSION = 1
+COMPILE_VERSION = 2
 """Part of every bytecode layer's key; raise it when the same sources would compile otherwise."""
 
 BASE_VERSION = 1
