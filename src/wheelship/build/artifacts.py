@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 from typing import TYPE_CHECKING
 
 from wheelship.debian.lock import LockedPackage
@@ -19,6 +18,8 @@ from wheelship.lock.model import LockedWheel
 from wheelship.store.store import Store, discard
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     from wheelship.fetch.fetcher import Fetcher
 
 __all__ = ["LockedFileMissing", "StoredArtifacts"]
@@ -56,13 +57,16 @@ class StoredArtifacts:
         self._fetcher = cache(fetcher)
         self._emit = emit
         self._cancelled = Event()
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="download")
+        self._lock = Lock()
+        self._workers = workers
+        self._pool: ThreadPoolExecutor | None = None
         self._futures: dict[str, Future[Path]] = {}
 
     def close(self) -> None:
         """Stop; what was begun is kept beside its place and goes on there next time."""
         self._cancelled.set()
-        self._pool.shutdown(cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
 
     def abandon(self) -> None:
         """Give up what is being fetched: whoever waits for it gets an error at once."""
@@ -70,9 +74,14 @@ class StoredArtifacts:
 
     def prefetch(self, files: Iterable[LockedFile]) -> None:
         """Begin to fetch ``files``."""
-        for file in files:
-            if file.sha256 not in self._futures:
-                self._futures[file.sha256] = self._pool.submit(self._get, file)
+        from concurrent.futures import ThreadPoolExecutor
+
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(self._workers, thread_name_prefix="download")
+            for file in files:
+                if file.sha256 not in self._futures:
+                    self._futures[file.sha256] = self._pool.submit(self._get, file)
 
     def path(self, file: LockedFile) -> Path:
         """Return the local file; its reader verifies its hash.

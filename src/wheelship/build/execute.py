@@ -4,17 +4,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from wheelship.build.conflict import check_conflicts
 from wheelship.build.context import BuildContext, BuiltImage, BuiltLayer
-from wheelship.build.device_code import check_device_code, read_device_code, unread_wheels
 from wheelship.oci.config import History, ImageConfig
 from wheelship.oci.descriptor import LAYER_GZIP, Descriptor
 from wheelship.oci.digest import Digest
 from wheelship.oci.image import Image, Layer
 from wheelship.plan.model import ForeignRecipe, ImagePlan, LayerPlan
 from wheelship.store.store import LayerRecord, Store
+
+if TYPE_CHECKING:
+    from wheelship.build.shelf import WheelShelf
 
 __all__ = ["build_image", "find_layer"]
 
@@ -31,14 +35,10 @@ def build_image(plan: ImagePlan, context: BuildContext) -> BuiltImage:
     found = {layer.key: find_layer(layer, store) for layer in plan.layers}
     missing = [layer for layer in plan.layers if found[layer.key] is None]
     records = {key: record for key, record in found.items() if record is not None}
-    unread = unread_wheels(plan, store)
-    if not unread:
-        check_device_code(plan, store, context.emit)
-    if missing or unread:
+    reading = _device_code(plan, context) if plan.gpu_targets else ()
+    if missing or reading:
         from wheelship.build.produce import make_layers
 
-        # Wheels never looked into before are looked into while their layers are made.
-        reading = [partial(read_device_code, plan, context)] if unread else []
         records |= make_layers(missing, context, reading)
     image = _assemble(plan, records)
     check_conflicts(plan, records, store)
@@ -51,6 +51,21 @@ def build_image(plan: ImagePlan, context: BuildContext) -> BuiltImage:
     return BuiltImage(
         plan=plan, image=image, layers=tuple(layers), seconds=time.monotonic() - began
     )
+
+
+def _device_code(
+    plan: ImagePlan, context: BuildContext
+) -> tuple[Callable[[WheelShelf], None], ...]:
+    """Judge the device code of wheels that were read before; return what reads the others.
+
+    Those are looked into while their layers are made.
+    """
+    from wheelship.build.device_code import check_device_code, read_device_code, unread_wheels
+
+    if unread_wheels(plan, context.store):
+        return (partial(read_device_code, plan, context),)
+    check_device_code(plan, context.store, context.emit)
+    return ()
 
 
 def find_layer(layer: LayerPlan, store: Store) -> LayerRecord | None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelship.base.model import BaseImage
-from wheelship.build.bases import StoredBase, check_links, image_lock, source_of, target_of
 from wheelship.build.lockfile import LOCK_NAME, find_debian, read_lock, write_lock
 from wheelship.debian.distribution import distribution, release_with_python
 from wheelship.debian.lock import DebianLock, LockedPackage
@@ -20,6 +19,7 @@ from wheelship.plan.model import Foundation
 from wheelship.request.model import Request, Variant
 
 if TYPE_CHECKING:
+    from wheelship.build.bases import StoredBase
     from wheelship.build.prepare import LockMode, Prepared, Surroundings
 
 __all__ = [
@@ -71,6 +71,8 @@ def base_lock(
     """
     if variant.base == "debian":
         return debian_lock(request, variant, platform, around, mode=mode, upgrade=upgrade)
+    from wheelship.build.bases import check_links, image_lock, source_of
+
     image, written = image_lock(
         request,
         variant,
@@ -102,6 +104,8 @@ def base_targets(
     """
     if variant.base == "debian":
         return (), False
+    from wheelship.build.bases import target_of
+
     found = [
         base_lock(request, variant, platform, around, mode=mode, upgrade=upgrade)
         for platform in sorted(set(variant.platforms))
@@ -115,6 +119,8 @@ def stored_base(prepared: Prepared, root: Path, around: Surroundings) -> StoredB
     base = prepared.base
     if not isinstance(base, BaseImage):
         return None
+    from wheelship.build.bases import StoredBase, source_of
+
     return StoredBase(
         around.store, lambda: source_of(base.reference, root, around.registry, around.emit)
     )

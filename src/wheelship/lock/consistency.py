@@ -11,7 +11,6 @@ from wheelship.lock.errors import AcceleratorLacksPlatform, WrongAccelerator
 from wheelship.lock.model import LockedWheel
 from wheelship.lock.target import Target
 from wheelship.variant.errors import GpuTargetNotCovered
-from wheelship.variant.gpu import parse_target, uncovered
 from wheelship.variant.model import AcceleratorRow
 
 __all__ = ["check_gpu_targets", "check_machine", "check_selection"]
@@ -70,8 +69,10 @@ def check_gpu_targets(
     Raises:
         GpuTargetNotCovered: they do not.
     """
-    if row.accelerator != "cuda":
+    if row.accelerator != "cuda" or not targets:
         return
+    from wheelship.variant.gpu import parse_target, uncovered
+
     for wheel in wheels:
         family = row.family_of(wheel.name)
         if family is None or family.name != wheel.name or not family.gpu_targets:

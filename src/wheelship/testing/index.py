@@ -14,16 +14,16 @@ import json
 import re
 import socket
 import struct
-import sys
 import time
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Lock, Thread
-from typing import Self
+from threading import Lock
 from urllib.parse import quote, unquote
+
+from wheelship.testing.loopback import LoopbackServer
 
 __all__ = ["Fault", "PackageIndex", "Received"]
 
@@ -66,7 +66,7 @@ class Received:
     headers: Mapping[str, str]
 
 
-class PackageIndex:
+class PackageIndex(LoopbackServer):
     """A context manager; the server runs while it is entered.
 
     Attributes:
@@ -90,22 +90,7 @@ class PackageIndex:
         self.received: list[Received] = []
         self.login: tuple[str, str] | None = None
         self._lock = Lock()
-        self._server = _Server(("127.0.0.1", 0), _handler_of(self))
-        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def url(self) -> str:
-        """Address of the server, without a slash at the end."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(_handler_of(self))
 
     @property
     def simple_url(self) -> str:
@@ -179,14 +164,6 @@ class PackageIndex:
             for path in files
         ]
         return ("<!DOCTYPE html>\n" + "\n".join(rows)).encode()
-
-
-class _Server(ThreadingHTTPServer):
-    """A server that says nothing about clients that hang up."""
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -12,15 +12,15 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field, replace
-from threading import Lock, Thread
-from typing import Literal, Self
+from threading import Lock
+from typing import Literal
 from urllib.parse import parse_qsl
 
+from wheelship.testing.loopback import LoopbackServer
 from wheelship.testing.registry_http import (
     Answer,
     RegistryFault,
     RegistryRequest,
-    Server,
     handler_of,
 )
 
@@ -43,7 +43,7 @@ class Repository:
     tags: dict[str, str] = field(default_factory=dict)
 
 
-class FakeRegistry:
+class FakeRegistry(LoopbackServer):
     """A context manager; the server runs while it is entered.
 
     Attributes:
@@ -80,27 +80,7 @@ class FakeRegistry:
         self._uploads: dict[str, bytearray] = {}
         self._counter = 0
         self._lock = Lock()
-        self._server = Server(("127.0.0.1", 0), handler_of(self))
-        self._thread = Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def host(self) -> str:
-        """What a reference calls it: host and port."""
-        return f"127.0.0.1:{self._server.server_port}"
-
-    @property
-    def url(self) -> str:
-        """Address of the server, without a slash at the end."""
-        return f"http://{self.host}"
+        super().__init__(handler_of(self))
 
     def repository(self, name: str) -> Repository:
         """Return the repository, made when it is not there."""

@@ -7,15 +7,14 @@ import gzip
 import re
 import socket
 import struct
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-__all__ = ["Answer", "RegistryFault", "RegistryRequest", "Server", "handler_of"]
+__all__ = ["Answer", "RegistryFault", "RegistryRequest", "handler_of"]
 
 _RANGE = re.compile(r"bytes=(\d+)-\d*")
 _NO_CONTENT = 204
@@ -84,15 +83,6 @@ class Answers(Protocol):
     def answer(self, request: RegistryRequest, body: bytes) -> Answer:
         """Do what was asked."""
         ...
-
-
-class Server(ThreadingHTTPServer):
-    """A server that says nothing about clients that hang up."""
-
-    def handle_error(self, request: object, client_address: object) -> None:
-        """Show what is no broken connection."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):
