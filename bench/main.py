@@ -20,7 +20,7 @@ from plot import draw
 from registry import Registry
 from scenario import SCENARIOS, Result, run_scenarios
 from side import Wheelship
-from subject import SUBJECTS, Project
+from subject import SUBJECTS, WORK, Project
 from table import put_into_page, render
 from wheel_server import WheelServer
 
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--work",
         type=Path,
-        default=Path("/var/tmp/wheelship-bench"),  # noqa: S108 - large, and kept for the next run
+        default=WORK,
         metavar="DIR",
         help="what is made and downloaded once is kept here (default: %(default)s)",
     )

@@ -28,7 +28,7 @@ import deflate
 from zlib_ng import zlib_ng
 
 from side import Wheelship
-from subject import SUBJECTS, Project
+from subject import SUBJECTS, WORK, Project
 
 _SAMPLE_SECONDS = 0.005
 _WAITING = ("threading.py", "queue.py", "selectors.py")
@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench/profile", description=__doc__)
     parser.add_argument("--subject", default="speech", choices=SUBJECTS)
     parser.add_argument("--wheels", type=Path, metavar="DIR", help="as for bench/run")
-    parser.add_argument("--work", type=Path, default=Path("/var/tmp/wheelship-bench"))  # noqa: S108
+    parser.add_argument("--work", type=Path, default=WORK)
     parser.add_argument("--top", type=int, default=20, help="rows of the second table")
     arguments = parser.parse_args()
     work = arguments.work.absolute()
@@ -121,10 +121,10 @@ def _time_calls() -> None:
     sha256, decompressobj = hashlib.sha256, zlib_ng.decompressobj
     work_file, decompressor = Store.work_file, lzma.LZMADecompressor
 
-    def timed_sha256(data: bytes = b"", **options: Any) -> object:  # noqa: ANN401
+    def timed_sha256(data: bytes = b"", **options: Any) -> object:  # noqa: ANN401 - passed on
         return _Timed(_timed("hash", sha256)(data, **options), "hash", "update")
 
-    def timed_decompressobj(*arguments: Any, **options: Any) -> object:  # noqa: ANN401
+    def timed_decompressobj(*arguments: Any, **options: Any) -> object:  # noqa: ANN401 - passed on
         return _Timed(decompressobj(*arguments, **options), "inflate", "decompress")
 
     @contextmanager
@@ -132,9 +132,10 @@ def _time_calls() -> None:
         with work_file(store) as (stream, path):
             yield _Timed(stream, "write", "write"), path
 
-    def timed_lzma(*arguments: Any, **options: Any) -> object:  # noqa: ANN401
+    def timed_lzma(*arguments: Any, **options: Any) -> object:  # noqa: ANN401 - passed on
         return _Timed(decompressor(*arguments, **options), "unpack Debian's xz", "decompress")
 
+    # mypy is right that these are no classes and methods any more: that is how they are measured.
     lzma.LZMADecompressor = timed_lzma  # type: ignore[assignment, misc]
     hashlib.sha256 = timed_sha256  # type: ignore[assignment]
     zlib_ng.decompressobj = timed_decompressobj

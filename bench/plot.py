@@ -139,7 +139,7 @@ def _draw_grid(panel: _Panel, top: float, bottom: float) -> list[str]:
     for power in range(panel.low, panel.high + 1):
         x = panel.x(10.0**power)
         lines.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{bottom:.0f}"/>')
-        label = f"{10 ** (power - 3)}k" if power >= 3 else f"{10.0**power:g}"  # noqa: PLR2004
+        label = f"{10 ** (power - 3)}k" if power >= 3 else f"{10.0**power:g}"  # noqa: PLR2004 - k is 10³
         lines.append(_text(x, bottom + 14, label, "faint", anchor="middle"))
     return lines
 

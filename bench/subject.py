@@ -13,7 +13,10 @@ from pathlib import Path
 
 from wheels import LockedFile, collect, link, locked_files, new_version
 
-__all__ = ["SUBJECTS", "Project", "Subject"]
+__all__ = ["SUBJECTS", "WORK", "Project", "Subject"]
+
+# Not below /tmp, which may be memory: gigabytes, kept for the next run.
+WORK = Path("/var/tmp/wheelship-bench")  # noqa: S108 - every program names the same place
 
 _HERE = Path(__file__).resolve().parent
 _PARTS = ("heavy", "light")

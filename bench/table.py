@@ -94,4 +94,4 @@ def _row(title: str, ours: Result, theirs: Result) -> str:
 
 
 def _megabytes(count: int) -> str:
-    return f"{count / 1e6:.1f}" if count >= 100_000 else f"{count / 1e6:.3f}"  # noqa: PLR2004
+    return f"{count / 1e6:.1f}" if count >= 100_000 else f"{count / 1e6:.3f}"  # noqa: PLR2004 - 0.1 MB

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A build with nothing to do takes tenths of a second: it must not import what it can spare."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.integration
+
+_MODULES = """
+import json, sys
+from wheelship.cli.main import main
+status = main(sys.argv[1:])
+print(json.dumps([status, sorted(sys.modules)]))
+"""
+_SPARED = (
+    "concurrent.futures.thread",
+    "deflate",
+    "packaging",
+    "rich",
+    "subprocess",
+    "tarfile",
+    "urllib3",
+    "uv",
+    "wheelship.build.bases",
+    "wheelship.build.device_code",
+    "wheelship.build.produce",
+    "wheelship.registry.client",
+    "wheelship.variant.gpu",
+    "wheelship.wheel.reader",
+    "zlib_ng",
+)
+
+
+def test_a_build_with_nothing_to_do_imports_none_of_the_machinery(site: Any) -> None:
+    def imported() -> set[str]:
+        command = [sys.executable, "-P", "-c", _MODULES, "build", str(site.root), "--quiet"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        status, modules = json.loads(done.stdout.splitlines()[-1])
+        assert status == 0
+        return set(modules)
+
+    first = imported()
+    assert {"deflate", "wheelship.build.produce", "wheelship.wheel.reader"} <= first
+    assert sorted(imported() & set(_SPARED)) == []
