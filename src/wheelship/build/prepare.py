@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from wheelship.build.foundation import base_lock, base_targets
 from wheelship.build.lockfile import LOCK_NAME
+from wheelship.build.maker import maker_of
 from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError
 from wheelship.events import Emit, Warned
@@ -25,7 +26,7 @@ from wheelship.lock.target import Target
 from wheelship.oci.platform import Platform
 from wheelship.plan.make import Inputs, plan_image
 from wheelship.plan.model import Foundation, ImagePlan
-from wheelship.request.model import Accelerator, Request, Variant
+from wheelship.request.model import Request, Variant
 from wheelship.request.sources import snapshot
 from wheelship.store.store import Store
 from wheelship.variant.accelerator import accelerator_row
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LockMode",
-    "NotSupportedYet",
     "Prepared",
     "Surroundings",
     "UnknownVariant",
@@ -65,12 +65,6 @@ class UnlockedPlatform(InputError):
     """The variant is for other platforms, so its lock does not cover this one."""
 
     code = "unlocked-platform"
-
-
-class NotSupportedYet(InputError):
-    """The request is right, and this release cannot build it."""
-
-    code = "not-supported-yet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,13 +97,15 @@ class Surroundings:
 class Prepared:
     """The plan of one image, the base's lock, and what was done about the locks.
 
-    ``lock`` says it in words: ``unchanged``, ``not looked at``, or which parts were written.
+    ``maker`` is the base whose interpreter compiles, None = the image's own. ``lock`` says in
+    words what was done: ``unchanged``, ``not looked at``, or which parts were written.
     """
 
     plan: ImagePlan
     variant: Variant
     base: Foundation
     lock: str
+    maker: Foundation | None = None
 
 
 def choose_variants(request: Request, names: tuple[str, ...], *, every: bool) -> list[Variant]:
@@ -154,13 +150,14 @@ def prepare(
 ) -> Prepared:
     """Return the plan of ``variant`` on ``platform``, from locks that are current.
 
-    ``note`` is called with the name of each phase when it ends.
+    ``native`` is what this machine can run: its architecture's interpreter compiles. ``note`` is
+    called with the name of each phase when it ends.
 
     Raises:
-        NotSupportedYet, LockOutOfDate, MissingLock: nothing can be built from this.
+        UnlockedPlatform, LockOutOfDate, MissingLock: nothing can be built from this.
         WheelshipError: what resolving, reading locks and reading sources raise.
     """
-    check_supported(variant, platform, native)
+    _check_platform(variant, platform)
     row = accelerator_row(variant.accelerator, variant.accelerator_version)
     # Which wheels fit, only the Python and the C library of an image tell: it comes first.
     targets, image_written = base_targets(request, variant, around, mode=mode)
@@ -170,6 +167,7 @@ def prepare(
     check_selection(wheels, row, target)
     check_gpu_targets(wheels, row, variant.gpu_targets)
     base, base_written = base_lock(request, variant, platform, around, mode=mode)
+    maker = maker_of(request, variant, base, native, around, mode=mode)
     note("lock")
     interpreter = Environment(python=variant.python).interpreter
     sources = snapshot(request.project, variant, partial(console_script, interpreter))
@@ -187,13 +185,15 @@ def prepare(
             environment=dict(row.environment),
             created=around.created,
             gpu_packages=frozenset(name for one in row.families for name in one.packages),
+            maker=maker.foundation,
+            bytecode_left_out=maker.left_out,
         )
     )
     written = [
         name
         for name, done in (
             (lock_path(request.project.root, variant.name).name, wheels_written),
-            (LOCK_NAME, base_written or image_written),
+            (LOCK_NAME, base_written or image_written or maker.written),
         )
         if done
     ]
@@ -203,6 +203,7 @@ def prepare(
         plan=plan,
         variant=variant,
         base=base,
+        maker=maker.foundation,
         lock=f"wrote {' and '.join(written)}" if written else kept,
     )
 
@@ -313,22 +314,8 @@ def lock_wheels(
     return lock_variant(request.project, variant, context, upgrade or Upgrade(), targets=targets)
 
 
-def check_supported(variant: Variant, platform: Platform, native: Platform) -> None:
-    """Refuse what this release cannot build, before anything is resolved.
-
-    Raises:
-        UnlockedPlatform, NotSupportedYet: with what can be built instead.
-    """
-    if variant.accelerator is Accelerator.ROCM:
-        raise NotSupportedYet(
-            f"variant {variant.name} is for rocm; this release builds cpu and cuda images",
-            hint="wheelship build --variant cpu",
-        )
-    if platform != native:
-        raise NotSupportedYet(
-            f"an image for {platform} cannot be built on {native} yet",
-            hint=f"wheelship build --platform {native}",
-        )
+def _check_platform(variant: Variant, platform: Platform) -> None:
+    """Refuse a platform that the variant is not for, before anything is resolved."""
     if platform not in variant.platforms:
         listed = ", ".join(f'"{one}"' for one in sorted({*variant.platforms, platform}))
         raise UnlockedPlatform(

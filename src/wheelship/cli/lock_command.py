@@ -91,7 +91,9 @@ def _lock(
     packages: tuple[str, ...],
 ) -> LockChange:
     from wheelship.build.foundation import base_targets, debian_lock
+    from wheelship.build.maker import lock_makers
     from wheelship.build.prepare import lock_wheels
+    from wheelship.cli.services import native_platform
     from wheelship.lock.resolve import Upgrade
     from wheelship.request.value import canonical_name
 
@@ -101,6 +103,7 @@ def _lock(
     change = lock_wheels(request, variant, around, wanted, targets=targets)
     for platform in () if targets else variant.platforms:
         debian_lock(request, variant, platform, around, mode="update", upgrade=upgrade)
+    lock_makers(request, variant, native_platform(), around, upgrade=upgrade)
     return change
 
 
