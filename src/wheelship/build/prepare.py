@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -45,6 +45,7 @@ __all__ = [
     "Surroundings",
     "UnknownVariant",
     "UnlockedPlatform",
+    "choose_images",
     "choose_variants",
     "index_urls",
     "lock_wheels",
@@ -125,6 +126,31 @@ def choose_variants(request: Request, names: tuple[str, ...], *, every: bool) ->
     return chosen
 
 
+def choose_images(
+    variants: Sequence[Variant], platforms: tuple[Platform, ...], *, every: bool
+) -> list[tuple[str, Platform]]:
+    """Return variant and platform of each image to build; without ``platforms``, all of a variant.
+
+    Of ``every`` variant those count that are for the platform: ROCm's are not for all.
+
+    Raises:
+        UnlockedPlatform: a variant is not for a platform.
+    """
+    wanted = [
+        (variant, platform)
+        for variant in variants
+        for platform in platforms or sorted(set(variant.platforms))
+    ]
+    for_it = dict.fromkeys((one.name, to) for one, to in wanted if to in one.platforms)
+    for variant, platform in wanted:
+        if platform not in variant.platforms and not (every and for_it):
+            listed = ", ".join(f'"{one}"' for one in sorted({*variant.platforms, platform}))
+            raise UnlockedPlatform(
+                f"variant {variant.name} is not for {platform}", hint=f"platforms = [{listed}]"
+            )
+    return list(for_it)
+
+
 def index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
     """Return all addresses of indexes as configured: some may carry credentials."""
     sources, machine = variant.sources, around.machine()
@@ -154,10 +180,9 @@ def prepare(
     called with the name of each phase when it ends.
 
     Raises:
-        UnlockedPlatform, LockOutOfDate, MissingLock: nothing can be built from this.
+        LockOutOfDate, MissingLock: nothing can be built from this.
         WheelshipError: what resolving, reading locks and reading sources raise.
     """
-    _check_platform(variant, platform)
     row = accelerator_row(variant.accelerator, variant.accelerator_version)
     # Which wheels fit, only the Python and the C library of an image tell: it comes first.
     targets, image_written = base_targets(request, variant, around, mode=mode)
@@ -312,12 +337,3 @@ def lock_wheels(
         offline=around.offline,
     )
     return lock_variant(request.project, variant, context, upgrade or Upgrade(), targets=targets)
-
-
-def _check_platform(variant: Variant, platform: Platform) -> None:
-    """Refuse a platform that the variant is not for, before anything is resolved."""
-    if platform not in variant.platforms:
-        listed = ", ".join(f'"{one}"' for one in sorted({*variant.platforms, platform}))
-        raise UnlockedPlatform(
-            f"variant {variant.name} is not for {platform}", hint=f"platforms = [{listed}]"
-        )

@@ -47,6 +47,9 @@ __all__ = [
 COMPILE_VERSION = 2
 """Part of every bytecode layer's key; raise it when the same sources would compile otherwise."""
 
+LIBRARY_VERSION = 2
+"""Part of the environment layer's key; raise it when other modules of the library are compiled."""
+
 BASE_VERSION = 1
 """Part of the base layer's key; raise it whenever packages would be joined otherwise."""
 
@@ -111,7 +114,7 @@ def plan_image(inputs: Inputs) -> ImagePlan:
         run=_run(inputs),
         annotations=_annotations(inputs),
         created=inputs.created,
-        budget=variant.budget,
+        budget=variant.budget.of(inputs.platform),
         layer_limit=variant.layers,
         gpu_targets=variant.gpu_targets,
         gpu_packages=inputs.gpu_packages,
@@ -220,8 +223,9 @@ def _python(inputs: Inputs) -> LayerPlan:
         "python",
         version=COMPILE_VERSION,
         interpreter=interpreter,
-        # Of the library's modules, _sysconfigdata alone differs between architectures.
+        # The bytes are the same on all, as long as Debian keeps the library's modules the same.
         architecture=inputs.platform.architecture,
+        modules=LIBRARY_VERSION,
         **own,
         prefix=Environment(python=python).prefix,
         bytecode="none" if maker is None else "all",

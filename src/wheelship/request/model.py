@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -108,11 +108,26 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Upper limits in bytes (or layers); None = no limit."""
+    """Upper limits in bytes (or layers); None = no limit.
+
+    ``platforms`` are limits for single platforms, which win one by one over those for all.
+    """
 
     transfer_bytes: int | None = None
     unpacked_bytes: int | None = None
     layers: int | None = None
+    platforms: tuple[tuple[Platform, Budget], ...] = ()
+
+    def of(self, platform: Platform) -> Budget:
+        """Return the limits of the image for ``platform``."""
+        own = dict(self.platforms).get(platform, Budget())
+        names = ("transfer_bytes", "unpacked_bytes", "layers")
+        given = {name: getattr(own, name) for name in names}
+        return replace(
+            self,
+            platforms=(),
+            **{name: value for name, value in given.items() if value is not None},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

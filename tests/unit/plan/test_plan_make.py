@@ -366,7 +366,7 @@ def keys_of(inputs: Inputs) -> dict[str, set[Digest]]:
 
 
 def test_images_of_two_architectures_share_all_but_what_differs() -> None:
-    """Pure wheels, their bytecode and the application; the library holds ``_sysconfigdata``."""
+    """Pure wheels, their bytecode and the application are made once; the base's differ."""
     ours, others = keys_of(replace(INPUTS, wheels=WHEELS[2:])), keys_of(on_arm())
     different = {kind for kind in ours if ours[kind] != others[kind]}
     assert different == {"BaseRecipe", "PythonRecipe"}
