@@ -352,9 +352,13 @@ def _show(reports: list[BuildReport], call: _Call, settings: Settings) -> None:
         pushing = call.push or any(isinstance(one, RegistryOutput) for one in call.outputs)
         report, excess = broken[0]
         largest = sorted(report.built.layers, key=lambda one: -one.layer.descriptor.size_bytes)[:3]
+        several = [
+            f"{one.built.plan.variant} for {one.built.plan.platform}: {what}"
+            for one, what in broken
+        ]
         raise BudgetBroken(
-            str(excess),
-            where=report.reference,
+            str(excess) if len(reports) == 1 else "; ".join(several),
+            where=", ".join(dict.fromkeys(one.reference for one, _ in broken)),
             hint="largest layers: "
             + ", ".join(one.layer.title for one in largest)
             + (
