@@ -6,6 +6,7 @@ The image is run nowhere here; ``scripts/emulate`` and an arm64 machine do that.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import struct
@@ -85,6 +86,41 @@ def twin(shell: Any) -> Iterator[Twin]:
     yield Twin(root=root, store=store, alone=alone, both=both)
     shutil.rmtree(root)
     shutil.rmtree(store)
+
+
+def layout_of(twin: Twin, directory: Path, *architectures: str) -> None:
+    """Write a layout whose only name leads to an index of images of the bases, as others do."""
+    blobs = directory / "blobs" / "sha256"
+    blobs.mkdir(parents=True)
+
+    def put(data: bytes, kind: str) -> dict[str, Any]:
+        digest = hashlib.sha256(data).hexdigest()
+        (blobs / digest).write_bytes(data)
+        media_type = f"application/vnd.oci.image.{kind}"
+        return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": len(data)}
+
+    def dumped(document: dict[str, Any], kind: str) -> dict[str, Any]:
+        return put(json.dumps(document).encode(), kind)
+
+    manifests = []
+    for architecture in architectures:
+        layer = twin.image(architecture)["layers"][0]
+        path = twin.store / "blobs/sha256" / layer["digest"].partition(":")[2]
+        held = put(path.read_bytes(), "layer.v1.tar+gzip")
+        config = {
+            "architecture": architecture,
+            "os": "linux",
+            "config": {"Env": ["PATH=/usr/bin"]},
+            "rootfs": {"type": "layers", "diff_ids": [layer["diff_id"]]},
+        }
+        described = dumped(config, "config.v1+json")
+        manifest = dumped(
+            {"schemaVersion": 2, "config": described, "layers": [held]}, "manifest.v1+json"
+        )
+        manifests.append(manifest | {"platform": {"os": "linux", "architecture": architecture}})
+    entry = dumped({"schemaVersion": 2, "manifests": manifests}, "index.v1+json")
+    (directory / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+    (directory / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
 
 
 def of_kind(image: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
@@ -198,3 +234,38 @@ def test_nothing_to_do_is_noticed(twin: Twin, shell: Any) -> None:
     for image in ran.document["images"]:
         assert all(one["reused"] for one in image["layers"])
         assert image["digest"] == twin.image(image["platform"].partition("/")[2])["digest"]
+
+
+def test_a_base_that_exists_for_the_other_machine_alone_gets_no_bytecode(
+    twin: Twin, shell: Any
+) -> None:
+    """Nothing here can compile for it: the image says so, and so does the lock from then on."""
+    text = PROJECT.format(platform=FOREIGN).replace(
+        "[tool.wheelship]\n", '[tool.wheelship]\nbase = "oci:../lonely-base"\n', 1
+    )
+    files = {"pyproject.toml": text.replace('"markupsafe", "uvicorn"', ""), "twin.py": APP}
+    root = shell.project("lonely", files)
+    layout_of(twin, shell.work / "lonely-base", FOREIGN)
+    reason = f"oci:../lonely-base has no image for linux/{NATIVE}"
+    for options in ((), ("--locked", "--offline")):
+        ran = shell.run("build", root, "--json", *options, store=twin.store)
+        assert ran.image["bytecode"] == {"state": "left-out", "reason": reason}
+        assert not [one for one in ran.image["layers"] if one["title"].startswith("bytecode")]
+        assert "bytecode-left-out" in ran.err
+    lock = json.loads((root / "wheelship.lock").read_text())
+    assert [one["platform"] for one in lock["absent"]] == [f"linux/{NATIVE}"]
+    stored = read_layout_of(root / "dist" / "twin")
+    assert stored["config"]["Labels"]["wheelship.bytecode"] == f"left out: {reason}"
+    assert stored["architecture"] == FOREIGN
+    assert validate(root / "dist" / "twin").problems == ()
+
+
+def read_layout_of(layout: Path) -> dict[str, Any]:
+    """Return the configuration of the only image in a layout."""
+    document = json.loads((layout / "index.json").read_bytes())["manifests"][0]
+    for key in ("manifest", "config"):
+        blob = layout / "blobs/sha256" / document["digest"].partition(":")[2]
+        document = json.loads(blob.read_bytes())
+        document = document["config"] if key == "manifest" else document
+    assert isinstance(document, dict)
+    return document
