@@ -19,7 +19,7 @@ from wheelship.events import Emit, Warned
 from wheelship.lock.consistency import check_gpu_targets, check_selection
 from wheelship.lock.document import lock_path
 from wheelship.lock.inputs import lock_inputs
-from wheelship.lock.model import LockChange, LockedWheel
+from wheelship.lock.model import LockedWheel
 from wheelship.lock.selection import Selection, load_selection, selection_key
 from wheelship.lock.target import Target
 from wheelship.oci.platform import Platform
@@ -34,7 +34,9 @@ from wheelship.wheel.script import console_script
 
 if TYPE_CHECKING:
     from wheelship.fetch.fetcher import Fetcher
+    from wheelship.lock.locking import Resolved
     from wheelship.lock.machine import MachineSources
+    from wheelship.lock.read import Lock
     from wheelship.lock.resolve import Upgrade
     from wheelship.registry.client import RegistryClient
 
@@ -47,8 +49,8 @@ __all__ = [
     "UnlockedPlatform",
     "choose_variants",
     "index_urls",
-    "lock_wheels",
     "prepare",
+    "resolve_wheels",
 ]
 
 LockMode: TypeAlias = Literal["update", "locked", "frozen"]
@@ -132,7 +134,8 @@ def choose_variants(request: Request, names: tuple[str, ...], *, every: bool) ->
 def index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
     """Return all addresses of indexes as configured: some may carry credentials."""
     sources, machine = variant.sources, around.machine()
-    named = [sources.index, *sources.extra_indexes, sources.torch_index, machine.index]
+    named = [sources.index, *sources.extra_indexes, *sources.named_indexes]
+    named += [sources.torch_index, *sources.link_pages, machine.index]
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"):
         # uv writes an index as NAME=URL or URL, several with blanks between them.
         entries = around.environ.get(name, "").split()
@@ -252,7 +255,7 @@ def _locked_wheels(
         if mode == "locked":
             lock.require_current(inputs)
         return lock.select(target), False
-    lock_wheels(request, variant, around, targets=targets)
+    resolve_wheels(request, variant, around, targets=targets).write()
     selection = _selection(path, target, around.store)
     assert selection is not None  # noqa: S101 - the lock was just written for this target
     return selection.wheels, True
@@ -280,24 +283,29 @@ def _selection(path: Path, target: Target, store: Store) -> Selection | None:
     return selection
 
 
-def lock_wheels(
+def resolve_wheels(
     request: Request,
     variant: Variant,
     around: Surroundings,
     upgrade: Upgrade | None = None,
     *,
     targets: tuple[Target, ...] = (),
-) -> LockChange:
-    """Resolve ``variant`` with uv, write its lock and return what changed.
+    made: tuple[Lock, ...] = (),
+) -> Resolved:
+    """Resolve ``variant`` with uv; its lock is not written yet.
 
-    ``targets`` are those of :func:`base_targets`.
+    ``targets`` are those of :func:`base_targets`; ``made`` are the locks of other variants that
+    were made in the same run. Versions of theirs, and of other variants' locks that are there, are
+    preferred for what is new.
 
     Raises:
-        WheelshipError: see :func:`wheelship.lock.locking.lock_variant`.
+        WheelshipError: see :func:`wheelship.lock.locking.resolve_variant`.
     """
     from uv import find_uv_bin
 
-    from wheelship.lock.locking import LockContext, lock_variant
+    from wheelship.lock.locking import LockContext, resolve_variant
+    from wheelship.lock.preference import Siblings
+    from wheelship.lock.read import read_locks
     from wheelship.lock.resolve import Upgrade
     from wheelship.lock.uv import clean_environment
 
@@ -310,7 +318,20 @@ def lock_wheels(
         emit=around.emit,
         offline=around.offline,
     )
-    return lock_variant(request.project, variant, context, upgrade or Upgrade(), targets=targets)
+    root = request.project.root
+    others = [lock_path(root, name) for name in request.variants if name != variant.name]
+    siblings = Siblings(
+        made=made,
+        found=read_locks(path for path in others if all(path != one.path for one in made)),
+    )
+    return resolve_variant(
+        request.project,
+        variant,
+        context,
+        upgrade or Upgrade(),
+        targets=targets,
+        siblings=siblings,
+    )
 
 
 def check_supported(variant: Variant, platform: Platform, native: Platform) -> None:
