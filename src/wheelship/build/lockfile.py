@@ -10,7 +10,7 @@ packages; of ``images`` reference, platform and Python. Without images the key i
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,8 +124,8 @@ def write_lock(
 
 
 @contextmanager
-def all_or_nothing(paths: Iterable[Path]) -> Iterator[None]:
-    """Put the locks at ``paths`` back as they were when the block fails.
+def all_or_nothing(paths: Iterable[Path], *, keep: bool = True) -> Iterator[None]:
+    """Put the locks at ``paths`` back as they were when the block fails; without ``keep``, always.
 
     The locks of wheels and of the base belong together: a failure between them would leave one
     that was never built with the other.
@@ -134,10 +134,16 @@ def all_or_nothing(paths: Iterable[Path]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        for path, data in before.items():
-            with suppress(OSError):
-                if data is None:
-                    path.unlink(missing_ok=True)
-                elif path.read_bytes() != data:
-                    write_file(path, data, synced=True)
+        _put_back(before)
         raise
+    if not keep:
+        _put_back(before)
+
+
+def _put_back(files: Mapping[Path, bytes | None]) -> None:
+    for path, data in files.items():
+        with suppress(OSError):
+            if data is None:
+                path.unlink(missing_ok=True)
+            elif path.read_bytes() != data:
+                write_file(path, data, synced=True)
