@@ -215,6 +215,9 @@ def _warn_of_waivers(
 ) -> None:
     """Say which waivers are for packages that the image does not have."""
     packages = base.packages if isinstance(base, DebianLock) else ()
+    for name in sorted(variant.omit.keys() - {wheel.name for wheel in wheels}):
+        text = f"omit names {name}, but the image has no such package"
+        emit(Warned("omit-without-effect", text, hint="remove it"))
     locked = {
         "waive-record": {wheel.name: wheel.version for wheel in wheels},
         "waive-scripts": {package.name: package.version for package in packages},
