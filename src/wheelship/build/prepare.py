@@ -27,6 +27,7 @@ from wheelship.plan.make import Inputs, plan_image
 from wheelship.plan.model import Foundation, ImagePlan
 from wheelship.request.model import Accelerator, Request, Variant
 from wheelship.request.sources import snapshot
+from wheelship.request.uv import index_variable
 from wheelship.store.store import Store
 from wheelship.variant.accelerator import accelerator_row
 from wheelship.wheel.environment import Environment
@@ -134,7 +135,8 @@ def choose_variants(request: Request, names: tuple[str, ...], *, every: bool) ->
 def index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
     """Return all addresses of indexes as configured: some may carry credentials."""
     sources, machine = variant.sources, around.machine()
-    named = [sources.index, *sources.extra_indexes, *sources.named_indexes]
+    named = [sources.index, *sources.extra_indexes]
+    named += [_with_login(*one, around.environ) for one in sources.named_indexes]
     named += [sources.torch_index, *sources.link_pages, machine.index]
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"):
         # uv writes an index as NAME=URL or URL, several with blanks between them.
@@ -143,6 +145,18 @@ def index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
             one if "=" not in one.partition("://")[0] else one.partition("=")[2] for one in entries
         ]
     return tuple(one for one in (*named, *machine.extra_indexes) if one)
+
+
+def _with_login(name: str, address: str, environ: Mapping[str, str]) -> str:
+    """Return the address of an index of uv's with the credentials that uv finds for its name."""
+    user = environ.get(index_variable(name, "USERNAME"), "")
+    password = environ.get(index_variable(name, "PASSWORD"), "")
+    scheme, mark, rest = address.partition("://")
+    if not (user or password) or not mark or "@" in rest.partition("/")[0]:
+        return address
+    from urllib.parse import quote
+
+    return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{rest}"
 
 
 def prepare(

@@ -28,6 +28,7 @@ from wheelship.lock.uv_lock import read_uv_lock
 from wheelship.request.choice import chosen_extras
 from wheelship.request.model import Project, Variant
 from wheelship.request.requirement import requirement_name
+from wheelship.request.uv import index_variable
 from wheelship.variant.accelerator import accelerator_row
 
 __all__ = [
@@ -243,8 +244,15 @@ def _warn_of_credentials(
     """Say that the lock alone is not enough where an address was given with credentials."""
     sources = variant.sources
     indexes = [sources.index, *sources.extra_indexes, sources.torch_index, context.machine.index]
-    indexes += [*sources.named_indexes, *sources.link_pages, *context.machine.extra_indexes]
+    indexes += [
+        *(address for _, address in sources.named_indexes),
+        *sources.link_pages,
+        *context.machine.extra_indexes,
+    ]
     private = {origin(one) for one in indexes if one and has_credentials(one)}
+    for name, address in sources.named_indexes:
+        if index_variable(name, "PASSWORD") in context.environment and "://" in address:
+            private.add(origin(address))
     used = {origin(wheel.url) for one in selections.values() for wheel in one if wheel.url}
     for scheme, host, _ in sorted(private & used):
         context.emit(

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,10 +15,14 @@ __all__ = ["GeneratedProject", "Place"]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a package is looked for: an index, a flat page of files, or one file by its address."""
+    """Where a package is looked for: an index, a flat page of files, or one file by its address.
+
+    ``name`` is the index's own, under which uv looks for its credentials in the environment.
+    """
 
     kind: Literal["index", "flat", "url"]
     address: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,7 @@ class GeneratedProject:
         overrides: requirements that replace others of the same package.
         settings: further keys of ``[tool.uv]``, as TOML writes them.
         metadata: tables of ``dependency-metadata``, as JSON.
+        index_names: by address, the names under which uv finds credentials.
     """
 
     name: str
@@ -44,11 +49,13 @@ class GeneratedProject:
     overrides: Sequence[str] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     metadata: Sequence[str] = ()
+    index_names: Mapping[str, str] = field(default_factory=dict)
 
     def text(self) -> str:
         """Return the file's text."""
         indexes = [one for one in self.sources.values() if one.kind != "url"]
-        names = {one: f"wheelship-{n}" for n, one in enumerate(dict.fromkeys(indexes))}
+        places = dict.fromkeys(indexes)
+        names = {one: one.name or f"wheelship-{n}" for n, one in enumerate(places)}
         lines = [
             "[project]",
             f"name = {string(self.name)}",
@@ -71,13 +78,19 @@ class GeneratedProject:
         for place, name in names.items():
             flat = ['format = "flat"'] if place.kind == "flat" else []
             lines += _index(place.address, f"name = {string(name)}", "explicit = true", *flat)
+        taken = {place.address for place in names}
         for url in self.extra_indexes:
-            lines += _index(url)
+            lines += _index(url, *self._named(url, taken))
         if self.index is not None:
-            lines += _index(self.index, "default = true")
+            lines += _index(self.index, *self._named(self.index, taken), "default = true")
         for row in self.metadata:
             lines += ["[[tool.uv.dependency-metadata]]", *_metadata(json.loads(row))]
         return "\n".join(lines) + "\n"
+
+    def _named(self, url: str, taken: Collection[str]) -> list[str]:
+        """Return the index's own name; uv knows no two indexes of one name."""
+        name = self.index_names.get(url)
+        return [f"name = {string(name)}"] if name and url not in taken else []
 
 
 def _metadata(row: Mapping[str, object]) -> Iterator[str]:

@@ -237,6 +237,7 @@ class _Run:
             overrides=inputs.overrides,
             settings={**dict((*settings.options, *settings.access)), **self._dates()},
             metadata=inputs.metadata,
+            index_names={one: name for name, one in resolver.sources.named_indexes},
         )
 
     def _places(self) -> dict[str, Place]:

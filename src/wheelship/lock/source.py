@@ -17,7 +17,7 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import unquote, urlsplit
 
 from wheelship.events import Warned
@@ -155,9 +155,8 @@ def _route(
                 return _local(source, find_local_wheels([Path(index.address)]))
             address = index.address
             address = address if "://" in address else Path(address).as_uri()
-            return SourceRoute(
-                package=package, place=Place("flat" if index.flat else "index", address)
-            )
+            kind: Literal["flat", "index"] = "flat" if index.flat else "index"
+            return SourceRoute(package=package, place=Place(kind, address, source.place))
         case "wheel":
             wheel = local_wheel(Path(source.place))
             return _local(source, () if wheel is None else (wheel,))

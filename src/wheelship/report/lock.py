@@ -59,7 +59,7 @@ def lock_text(variants: Mapping[str, VariantLocked]) -> str:
         lines.append(f"{name}: nothing changed" if same else f"{name}:")
         lines += _lines(one.wheels, reasons=True)
         if one.base:
-            lines += ["  base:", *(f"  {line}" for line in _lines(one.base, reasons=False))]
+            lines += _base(one.base)
         if not same:
             lines += _totals(one)
     return "".join(f"{line}\n" for line in lines)
@@ -71,6 +71,15 @@ def _lines(change: LockChange, *, reasons: bool) -> Iterator[str]:
             versions = " → ".join(text for text in (one.old, one.new) if text is not None)
             why = f"  ({_reason(one)})" if reasons else ""
             yield f"  {sign} {one.name} {versions}{why}{_growth(one)}"
+
+
+def _base(change: LockChange) -> Iterator[str]:
+    """Yield what changed below the wheels; of a base that is new, only how much it is."""
+    if all(before is None for before, _ in change.bytes.values()):
+        yield f"  base: {len(change.packages)} packages"
+        return
+    yield "  base:"
+    yield from (f"  {line}" for line in _lines(change, reasons=False))
 
 
 def _reason(one: PackageChange) -> str:

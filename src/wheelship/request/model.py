@@ -139,7 +139,7 @@ class Sources:
         link_pages: addresses of pages that list wheels.
         index: URL of the main package index, or None for uv's own default.
         extra_indexes: further index URLs.
-        named_indexes: addresses of the indexes that sources of single packages name.
+        named_indexes: name and address of the indexes that uv knows by a name.
         torch_index: replacement of the accelerator's own index (URL or absolute directory).
         debian_mirror: mirror URL, or None to read the machine's apt sources.
     """
@@ -148,7 +148,7 @@ class Sources:
     link_pages: tuple[str, ...] = ()
     index: str | None = None
     extra_indexes: tuple[str, ...] = ()
-    named_indexes: tuple[str, ...] = ()
+    named_indexes: tuple[tuple[str, str], ...] = ()
     torch_index: str | None = None
     debian_mirror: str | None = None
 

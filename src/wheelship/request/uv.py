@@ -3,15 +3,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-__all__ = ["SourceKind", "UvIndex", "UvSettings", "UvSource"]
+__all__ = ["SourceKind", "UvIndex", "UvSettings", "UvSource", "index_variable"]
 
 SourceKind: TypeAlias = Literal["index", "url", "wheel", "wheels", "source"]
 """Where a package comes from: a named index, a wheel's address, a local wheel, a directory of
 wheels, or something that must be built first (a repository, a source tree, a workspace member)."""
+
+
+def index_variable(name: str, kind: Literal["USERNAME", "PASSWORD"]) -> str:
+    """Return the environment variable in which uv looks for credentials of the index ``name``."""
+    return f"UV_INDEX_{re.sub('[^A-Z0-9]', '_', name.upper())}_{kind}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -233,7 +233,9 @@ class VariantReader:
             link_pages=tuple(one for one in links if "://" in one),
             index=main,
             extra_indexes=tuple(dict.fromkeys(extra)),
-            named_indexes=tuple(one.address for one in self._project.uv.indexes if one.explicit),
+            named_indexes=tuple(
+                (one.name, one.address) for one in self._project.uv.indexes if one.name
+            ),
             torch_index=settings["torch_index"],
             debian_mirror=settings["debian_mirror"],
         )

@@ -427,6 +427,34 @@ inner = {{ index = "company" }}
     assert "secret-word" not in refused.err
 
 
+def test_credentials_under_the_index_s_name_serve_locking_and_downloading(
+    site: Any, other: PackageIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``UV_INDEX_NAME_PASSWORD`` is how uv's users keep them out of the project."""
+    make_wheel("inner").write(other.files)
+    site.serve(make_wheel("inner", "9.0"))
+    other.login = ("me", "p@ss/word")
+    monkeypatch.setenv("UV_INDEX_THE_COMPANY_USERNAME", "me")
+    monkeypatch.setenv("UV_INDEX_THE_COMPANY_PASSWORD", "p@ss/word")
+    uv = f"""
+[[tool.uv.index]]
+name = "the-company"
+url = "{other.simple_url}"
+{{explicit}}
+[tool.uv.sources]
+inner = {{{{ index = "the-company" }}}}
+"""
+    for explicit in ("explicit = true", ""):
+        write(site, "inner", project=uv.format(explicit=explicit), index=not explicit)
+        monkeypatch.setenv("UV_DEFAULT_INDEX", site.index.simple_url)
+        done = lock(site)
+        assert versions(site) == {"inner": "1.0"}
+        assert "warning[lock-needs-credentials]" in done.err
+        assert site.build()["layers"]
+        for text in (done.err, (site.root / "pylock.cpu.toml").read_text()):
+            assert "p@ss" not in text
+
+
 # Extras that name extras, requirements in files
 
 
