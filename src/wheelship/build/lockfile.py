@@ -12,7 +12,7 @@ for, to compile with, and do not exist. A key without entries is left out, but f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -134,8 +134,8 @@ def write_lock(
 
 
 @contextmanager
-def all_or_nothing(paths: Iterable[Path]) -> Iterator[None]:
-    """Put the locks at ``paths`` back as they were when the block fails.
+def all_or_nothing(paths: Iterable[Path], *, keep: bool = True) -> Iterator[None]:
+    """Put the locks at ``paths`` back as they were when the block fails; without ``keep``, always.
 
     The locks of wheels and of the base belong together: a failure between them would leave one
     that was never built with the other.
@@ -144,10 +144,16 @@ def all_or_nothing(paths: Iterable[Path]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        for path, data in before.items():
-            with suppress(OSError):
-                if data is None:
-                    path.unlink(missing_ok=True)
-                elif path.read_bytes() != data:
-                    write_file(path, data, synced=True)
+        _put_back(before)
         raise
+    if not keep:
+        _put_back(before)
+
+
+def _put_back(files: Mapping[Path, bytes | None]) -> None:
+    for path, data in files.items():
+        with suppress(OSError):
+            if data is None:
+                path.unlink(missing_ok=True)
+            elif path.read_bytes() != data:
+                write_file(path, data, synced=True)

@@ -20,7 +20,7 @@ from wheelship.events import Emit, Warned
 from wheelship.lock.consistency import check_gpu_targets, check_selection
 from wheelship.lock.document import lock_path
 from wheelship.lock.inputs import lock_inputs
-from wheelship.lock.model import LockChange, LockedWheel
+from wheelship.lock.model import LockedWheel
 from wheelship.lock.selection import Selection, load_selection, selection_key
 from wheelship.lock.target import Target
 from wheelship.oci.platform import Platform
@@ -28,6 +28,7 @@ from wheelship.plan.make import Inputs, plan_image
 from wheelship.plan.model import Foundation, ImagePlan
 from wheelship.request.model import Request, Variant
 from wheelship.request.sources import snapshot
+from wheelship.request.uv import index_variable
 from wheelship.store.store import Store
 from wheelship.variant.accelerator import accelerator_row
 from wheelship.wheel.environment import Environment
@@ -35,7 +36,9 @@ from wheelship.wheel.script import console_script
 
 if TYPE_CHECKING:
     from wheelship.fetch.fetcher import Fetcher
+    from wheelship.lock.locking import Resolved
     from wheelship.lock.machine import MachineSources
+    from wheelship.lock.read import Lock
     from wheelship.lock.resolve import Upgrade
     from wheelship.registry.client import RegistryClient
 
@@ -48,8 +51,8 @@ __all__ = [
     "choose_images",
     "choose_variants",
     "index_urls",
-    "lock_wheels",
     "prepare",
+    "resolve_wheels",
 ]
 
 LockMode: TypeAlias = Literal["update", "locked", "frozen"]
@@ -154,7 +157,9 @@ def choose_images(
 def index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
     """Return all addresses of indexes as configured: some may carry credentials."""
     sources, machine = variant.sources, around.machine()
-    named = [sources.index, *sources.extra_indexes, sources.torch_index, machine.index]
+    named = [sources.index, *sources.extra_indexes]
+    named += [_with_login(*one, around.environ) for one in sources.named_indexes]
+    named += [sources.torch_index, *sources.link_pages, machine.index]
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"):
         # uv writes an index as NAME=URL or URL, several with blanks between them.
         entries = around.environ.get(name, "").split()
@@ -162,6 +167,18 @@ def index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
             one if "=" not in one.partition("://")[0] else one.partition("=")[2] for one in entries
         ]
     return tuple(one for one in (*named, *machine.extra_indexes) if one)
+
+
+def _with_login(name: str, address: str, environ: Mapping[str, str]) -> str:
+    """Return the address of an index of uv's with the credentials that uv finds for its name."""
+    user = environ.get(index_variable(name, "USERNAME"), "")
+    password = environ.get(index_variable(name, "PASSWORD"), "")
+    scheme, mark, rest = address.partition("://")
+    if not (user or password) or not mark or "@" in rest.partition("/")[0]:
+        return address
+    from urllib.parse import quote
+
+    return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{rest}"
 
 
 def prepare(
@@ -238,6 +255,9 @@ def _warn_of_waivers(
 ) -> None:
     """Say which waivers are for packages that the image does not have."""
     packages = base.packages if isinstance(base, DebianLock) else ()
+    for name in sorted(variant.omit.keys() - {wheel.name for wheel in wheels}):
+        text = f"omit names {name}, but the image has no such package"
+        emit(Warned("omit-without-effect", text, hint="remove it"))
     locked = {
         "waive-record": {wheel.name: wheel.version for wheel in wheels},
         "waive-scripts": {package.name: package.version for package in packages},
@@ -278,7 +298,7 @@ def _locked_wheels(
         if mode == "locked":
             lock.require_current(inputs)
         return lock.select(target), False
-    lock_wheels(request, variant, around, targets=targets)
+    resolve_wheels(request, variant, around, targets=targets).write()
     selection = _selection(path, target, around.store)
     assert selection is not None  # noqa: S101 - the lock was just written for this target
     return selection.wheels, True
@@ -306,24 +326,29 @@ def _selection(path: Path, target: Target, store: Store) -> Selection | None:
     return selection
 
 
-def lock_wheels(
+def resolve_wheels(
     request: Request,
     variant: Variant,
     around: Surroundings,
     upgrade: Upgrade | None = None,
     *,
     targets: tuple[Target, ...] = (),
-) -> LockChange:
-    """Resolve ``variant`` with uv, write its lock and return what changed.
+    made: tuple[Lock, ...] = (),
+) -> Resolved:
+    """Resolve ``variant`` with uv; its lock is not written yet.
 
-    ``targets`` are those of :func:`base_targets`.
+    ``targets`` are those of :func:`base_targets`; ``made`` are the locks of other variants that
+    were made in the same run. Versions of theirs, and of other variants' locks that are there, are
+    preferred for what is new.
 
     Raises:
-        WheelshipError: see :func:`wheelship.lock.locking.lock_variant`.
+        WheelshipError: see :func:`wheelship.lock.locking.resolve_variant`.
     """
     from uv import find_uv_bin
 
-    from wheelship.lock.locking import LockContext, lock_variant
+    from wheelship.lock.locking import LockContext, resolve_variant
+    from wheelship.lock.preference import Siblings
+    from wheelship.lock.read import read_locks
     from wheelship.lock.resolve import Upgrade
     from wheelship.lock.uv import clean_environment
 
@@ -336,4 +361,17 @@ def lock_wheels(
         emit=around.emit,
         offline=around.offline,
     )
-    return lock_variant(request.project, variant, context, upgrade or Upgrade(), targets=targets)
+    root = request.project.root
+    others = [lock_path(root, name) for name in request.variants if name != variant.name]
+    siblings = Siblings(
+        made=made,
+        found=read_locks(path for path in others if all(path != one.path for one in made)),
+    )
+    return resolve_variant(
+        request.project,
+        variant,
+        context,
+        upgrade or Upgrade(),
+        targets=targets,
+        siblings=siblings,
+    )

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Locked wheels, and what changed between two locks."""
+"""Locked wheels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["LockChange", "LockedWheel", "compare_locks"]
+__all__ = ["LockedWheel"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,39 +42,3 @@ class LockedWheel:
     def label(self) -> str | None:
         """The local version label (``cpu`` of ``2.13.0+cpu``), or None."""
         return self.version.partition("+")[2] or None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockChange:
-    """What a new lock changed: ``(name, version)``, and ``(name, old, new)``, by name.
-
-    A package that has several versions, one per platform, has them joined by a comma.
-    """
-
-    added: tuple[tuple[str, str], ...] = ()
-    removed: tuple[tuple[str, str], ...] = ()
-    changed: tuple[tuple[str, str, str], ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed)
-
-
-def compare_locks(old: Iterable[tuple[str, str]], new: Iterable[tuple[str, str]]) -> LockChange:
-    """Compare two sets of ``(name, version)``."""
-    before, after = _versions(old), _versions(new)
-    return LockChange(
-        added=tuple((name, after[name]) for name in sorted(after.keys() - before.keys())),
-        removed=tuple((name, before[name]) for name in sorted(before.keys() - after.keys())),
-        changed=tuple(
-            (name, before[name], after[name])
-            for name in sorted(before.keys() & after.keys())
-            if before[name] != after[name]
-        ),
-    )
-
-
-def _versions(packages: Iterable[tuple[str, str]]) -> Mapping[str, str]:
-    found: dict[str, set[str]] = {}
-    for name, version in packages:
-        found.setdefault(name, set()).add(version)
-    return {name: ", ".join(sorted(versions)) for name, versions in found.items()}

@@ -419,6 +419,7 @@ def _labels(inputs: Inputs) -> tuple[tuple[str, str], ...]:
         **{
             f"wheelship.omitted.{name}": " ".join(globs)
             for name, globs in sorted(variant.omit.items())
+            if name in {wheel.name for wheel in inputs.wheels}
         },
         **variant.labels,
     }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wheelship.build.context import BuiltImage, BuiltLayer
+from wheelship.build.omission import Omission
 from wheelship.plan.model import PythonRecipe
 from wheelship.report.push import blobs_document, push_text
 from wheelship.report.size import format_bytes
@@ -96,6 +97,16 @@ def _image(report: BuildReport) -> dict[str, Any]:
         "bytecode": _bytecode(built),
         "by_kind": _by_kind(built),
         "layers": [_layer(layer) for layer in built.layers],
+        "omitted": [
+            {
+                "package": one.package,
+                "version": one.version,
+                "pattern": one.pattern,
+                "files": one.files,
+                "bytes": one.size_bytes,
+            }
+            for one in built.omitted
+        ],
         "budget": _budget(built),
     }
 
@@ -207,10 +218,16 @@ def _block(report: BuildReport) -> str:
             f"    {kind:<12} {format_bytes(row['transfer_bytes']):>10} transfer "
             f"{format_bytes(row['unpacked_bytes']):>10} unpacked  {row['layers']:>3} layers"
         )
+    lines += map(_omission, built.omitted)
     lines.append(f"  lock: {report.lock}")
     lines += map(_delivery_text, report.delivered)
     lines.append("  budget: " + _verdict(built))
     return "\n".join(lines)
+
+
+def _omission(one: Omission) -> str:
+    size = "" if one.size_bytes is None else f", {one.files} files, {format_bytes(one.size_bytes)}"
+    return f"  omitted: {one.pattern} of {one.package} {one.version}{size}"
 
 
 def _delivery_text(one: Delivered) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from wheelship.oci.platform import Platform
+from wheelship.request.uv import UvSettings
 
 __all__ = [
     "Accelerator",
@@ -53,6 +54,9 @@ class Project:
         constraints: PEP 508 strings that only constrain.
         declared: there is a ``[project]`` table, so the project is a distribution with a
             ``.dist-info`` of its own; otherwise its name is only that of its directory.
+        uv: what the project tells uv.
+        uv_lock: SHA-256 (hexadecimal) of its ``uv.lock``, whose versions are used; empty where
+            there is none.
     """
 
     root: Path
@@ -67,6 +71,8 @@ class Project:
     constraints: tuple[str, ...] = ()
     entry_points: dict[str, dict[str, str]] = field(default_factory=dict)
     declared: bool = True
+    uv: UvSettings = field(default_factory=UvSettings)
+    uv_lock: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,15 +151,19 @@ class Sources:
 
     Attributes:
         find_links: absolute local directories of wheels, in order of preference.
+        link_pages: addresses of pages that list wheels.
         index: URL of the main package index, or None for uv's own default.
         extra_indexes: further index URLs.
+        named_indexes: name and address of the indexes that uv knows by a name.
         torch_index: replacement of the accelerator's own index (URL or absolute directory).
         debian_mirror: mirror URL, or None to read the machine's apt sources.
     """
 
     find_links: tuple[Path, ...] = ()
+    link_pages: tuple[str, ...] = ()
     index: str | None = None
     extra_indexes: tuple[str, ...] = ()
+    named_indexes: tuple[tuple[str, str], ...] = ()
     torch_index: str | None = None
     debian_mirror: str | None = None
 
@@ -170,6 +180,8 @@ class Variant:
         user: ``(uid, gid)``.
         writable: absolute directories the service may write to.
         include / exclude: globs of project files for the application layer, relative to the root.
+        requirements, constraints: PEP 508 strings in the place of the project's own, where the
+            variant names its requirements files; else None and empty.
     """
 
     name: str
@@ -185,6 +197,8 @@ class Variant:
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     exclude_packages: tuple[str, ...] = ()
+    requirements: tuple[str, ...] | None = None
+    constraints: tuple[str, ...] = ()
     omit: dict[str, tuple[str, ...]]
     sources: Sources
     include: tuple[str, ...] = ()

@@ -186,7 +186,12 @@ PROJECTS = [
     (A1 + '[dependency-groups]\na = "torch"', "a list of strings"),
     (A1 + '[dependency-groups]\n"a b" = []', "no valid name"),
     (A1 + '[dependency-groups]\na = [{ include-group = "b c" }]', "no valid name"),
-    (A1 + 'dependencies = ["B"]\n[tool.uv.sources]\nb = { git = "https://x" }', "git"),
+    (A1 + 'dependencies = ["B"]\n[tool.uv.sources]\nb = { index = "x" }', "named 'x'"),
+    (A1 + 'dependencies = ["B"]\n[tool.uv.sources]\nb = { editable = true }', "names no source"),
+    (A1 + "[tool.uv]\nno-binary = true", "an image is made of wheels"),
+    (A1 + "[[tool.uv.index]]\nname = 'x'", "an index has no url"),
+    (A1 + "[tool.uv]\nexclude-newer = 2026-01-01", "nothing that uv could read"),
+    (A1 + "[tool.uv]\noverride-dependencies = ['a b']", "no dependency specifier"),
 ]  # fmt: skip
 
 
