@@ -9,12 +9,13 @@ from pathlib import Path
 
 from wheelship.events import Emit, Finished, Started, Warned
 from wheelship.fetch.url import has_credentials, origin
+from wheelship.lock.backend import pin_builds
 from wheelship.lock.consistency import check_machine, check_selection
 from wheelship.lock.document import lock_path, render_lock, write_lock
 from wheelship.lock.errors import MissingLock
 from wheelship.lock.inputs import lock_inputs
 from wheelship.lock.machine import MachineSources
-from wheelship.lock.model import LockChange, LockedWheel, compare_locks
+from wheelship.lock.model import LockChange, Locked, LockedSource, compare_locks
 from wheelship.lock.read import Lock, read_lock
 from wheelship.lock.resolve import Resolver, Upgrade
 from wheelship.lock.target import Target
@@ -37,6 +38,8 @@ class LockContext:
         environment: all environment variables.
         machine: pip's and uv's settings for where packages come from.
         size_of: asks a server for the size of a file (:meth:`Fetcher.size`).
+        source: returns the local file or directory of a source, fetched if need be; None = nothing
+            may be built.
         temporary: where temporary files may be made; None = the system's place.
     """
 
@@ -47,6 +50,7 @@ class LockContext:
     size_of: Callable[[str], int | None]
     emit: Emit
     offline: bool = False
+    source: Callable[[LockedSource], Path] | None = None
     temporary: Path | None = None
 
 
@@ -97,9 +101,10 @@ def lock_variant(
         machine=context.machine,
         uv=uv,
         size_of=context.size_of,
+        rules=None if context.source is None else variant.sdist,
         temporary=context.temporary,
     )
-    selections: dict[Target, tuple[LockedWheel, ...]] = {}
+    selections: dict[Target, tuple[Locked, ...]] = {}
     context.emit(Started("resolve", variant.name))
     try:
         for target in targets:
@@ -108,6 +113,9 @@ def lock_variant(
             wheels = resolver.resolve(target, pins, _KEEP_ALL if selections else upgrade)
             check_selection(wheels, row, target)
             selections[target] = wheels
+        if context.source is not None:
+            kept = before.build_pins(upgrade.keeps) if before else {}
+            selections = pin_builds(selections, resolver, context.source, kept, upgrade)
         write_lock(path, render_lock(inputs, selections, path.parent))
     except BaseException:
         context.emit(Finished("resolve", variant.name, "failed"))
@@ -115,6 +123,7 @@ def lock_variant(
     packages = {(wheel.name, wheel.version) for one in selections.values() for wheel in one}
     context.emit(Finished("resolve", variant.name, "done", f"{len(packages)} packages"))
     _warn_of_credentials(variant, context, selections)
+    _warn_of_sources(context, selections)
     return compare_locks(before.versions() if before else (), packages)
 
 
@@ -127,7 +136,7 @@ def _existing(path: Path) -> Lock | None:
 
 def _pins(
     before: Lock | None,
-    selections: Mapping[Target, tuple[LockedWheel, ...]],
+    selections: Mapping[Target, tuple[Locked, ...]],
     target: Target,
     upgrade: Upgrade,
 ) -> dict[str, str]:
@@ -135,12 +144,12 @@ def _pins(
     locked = before.pins(target) if before else {}
     pins = {name: version for name, version in locked.items() if upgrade.keeps(name)}
     for wheels in selections.values():
-        pins |= {wheel.name: wheel.version for wheel in wheels}
+        pins |= {wheel.name: wheel.version for wheel in wheels if wheel.version}
     return pins
 
 
 def _warn_of_credentials(
-    variant: Variant, context: LockContext, selections: Mapping[Target, tuple[LockedWheel, ...]]
+    variant: Variant, context: LockContext, selections: Mapping[Target, tuple[Locked, ...]]
 ) -> None:
     """Say that the lock alone is not enough where an address was given with credentials."""
     sources = variant.sources
@@ -156,5 +165,20 @@ def _warn_of_credentials(
                 "they are not in the lock",
                 hint=f"where the lock is used, ~/.netrc needs:\n"
                 f"machine {host} login USER password PASSWORD",
+            )
+        )
+
+
+def _warn_of_sources(context: LockContext, selections: Mapping[Target, tuple[Locked, ...]]) -> None:
+    """Say which packages have no wheel: building one runs code that its source brings."""
+    named = {one.name: one for found in selections.values() for one in found}
+    sources = [one for _, one in sorted(named.items()) if isinstance(one, LockedSource)]
+    for one in sources:
+        context.emit(
+            Warned(
+                "built-from-source",
+                f"{f'{one.name} {one.version}'.rstrip()} has no wheel; one is built from its "
+                "source, which runs code of that source on this machine",
+                hint="to allow no such builds: sdist = false",
             )
         )

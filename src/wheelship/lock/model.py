@@ -1,13 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Locked wheels, and what changed between two locks."""
+"""Locked wheels and sources, and what changed between two locks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
-__all__ = ["LockChange", "LockedWheel", "compare_locks"]
+__all__ = [
+    "BuildRequirement",
+    "LockChange",
+    "Locked",
+    "LockedSource",
+    "LockedWheel",
+    "compare_locks",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +51,63 @@ class LockedWheel:
     def label(self) -> str | None:
         """The local version label (``cpu`` of ``2.13.0+cpu``), or None."""
         return self.version.partition("+")[2] or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequirement:
+    """A wheel that must be there while a source is built.
+
+    Attributes:
+        architectures: of the machines that build with it; empty = all of them.
+    """
+
+    wheel: LockedWheel
+    architectures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockedSource:
+    """The source of a package that has no wheel for the target: a wheel is to be built from it.
+
+    Attributes:
+        name: normalised name of the distribution.
+        version: empty for a directory, whose version its backend tells.
+        kind: ``sdist`` comes from an index, ``archive`` from an address of its own.
+        filename: of the archive; of a directory, its name.
+        sha256: of the archive, hexadecimal; empty for a directory.
+        size_bytes: of the archive; 0 where the lock does not say.
+        url: where the archive can be fetched, without credentials; None for what is local.
+        path: absolute path of a local archive or directory, or None.
+        requires: normalised names of the packages it depends on, as far as the lock tells.
+        build: everything that its build may use, backend included.
+    """
+
+    name: str
+    version: str
+    kind: Literal["sdist", "archive", "directory"]
+    filename: str
+    sha256: str = ""
+    size_bytes: int = 0
+    url: str | None = None
+    path: Path | None = None
+    requires: tuple[str, ...] = ()
+    build: tuple[BuildRequirement, ...] = ()
+
+    @property
+    def label(self) -> str | None:
+        """The local version label, or None."""
+        return self.version.partition("+")[2] or None
+
+    def build_wheels(self, architecture: str) -> tuple[LockedWheel, ...]:
+        """Return what a machine of ``architecture`` builds with."""
+        return tuple(
+            one.wheel
+            for one in self.build
+            if not one.architectures or architecture in one.architectures
+        )
+
+
+Locked: TypeAlias = LockedWheel | LockedSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wheelship.lock.toml import array, inline_table, string
 
@@ -19,6 +19,8 @@ class GeneratedProject:
         name: of the project, which uv's explanations will use.
         sources: by package, the address of the only index it may come from.
         index: main index, or None for uv's default.
+        build_requires: by package, what its build needs beside what it says itself.
+        build_settings: by package, the settings of its backend (PEP 517, "config_settings").
     """
 
     name: str
@@ -28,6 +30,8 @@ class GeneratedProject:
     sources: Mapping[str, str]
     index: str | None
     extra_indexes: Sequence[str]
+    build_requires: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    build_settings: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
     def text(self) -> str:
         """Return the file's text."""
@@ -50,6 +54,15 @@ class GeneratedProject:
         ]
         for package, url in self.sources.items():
             lines.append(f"{package} = {inline_table({'index': string(names[url])})}")
+        if self.build_requires:
+            lines.append("[tool.uv.extra-build-dependencies]")
+            for package, needed in self.build_requires.items():
+                lines.append(f"{package} = {_strings(needed)}")
+        for package, settings in self.build_settings.items():
+            if not settings:
+                continue
+            lines.append(f"[tool.uv.config-settings-package.{package}]")
+            lines += [f"{string(key)} = {_strings(texts)}" for key, texts in settings.items()]
         for url, name in names.items():
             lines += _index(url, f"name = {string(name)}", "explicit = true")
         for url in self.extra_indexes:

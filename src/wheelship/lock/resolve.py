@@ -7,23 +7,23 @@ import re
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from wheelship.fetch.file import file_sha256
-from wheelship.lock.answer import check_are_wheels, locked_wheels
-from wheelship.lock.errors import IndexUnreachable, Unresolvable
+from wheelship.lock.answer import check_can_be_had, locked_packages
+from wheelship.lock.errors import IndexUnreachable, SdistOnly, Unresolvable
 from wheelship.lock.inputs import LockInputs
 from wheelship.lock.local import LocalWheel, find_local_wheels, misfit, write_index, write_page
 from wheelship.lock.machine import MachineSources
-from wheelship.lock.model import LockedWheel
+from wheelship.lock.model import Locked
 from wheelship.lock.project import GeneratedProject
 from wheelship.lock.route import Route, find_routes, parse_requirements
 from wheelship.lock.target import Target
 from wheelship.lock.toml import string
 from wheelship.lock.uv import Uv
-from wheelship.request.model import Sources
+from wheelship.request.model import BuildRule, Sources
 from wheelship.request.requirement import requirement_name
 from wheelship.variant.model import AcceleratorRow
 
@@ -58,6 +58,7 @@ class Resolver:
         name: of the project, for uv's explanations.
         sources: the project's own, with credentials.
         size_of: asks a server for the size of a file, where an index does not tell sizes.
+        rules: how packages are built that have no wheel; None = such ones are refused.
         temporary: where a directory for uv is made; None = the system's place.
     """
 
@@ -68,29 +69,32 @@ class Resolver:
     machine: MachineSources
     uv: Uv
     size_of: Callable[[str], int | None]
+    rules: Mapping[str, BuildRule] | None = None
     temporary: Path | None = None
     _hashes: dict[Path, str] = field(default_factory=dict)
 
     def resolve(
         self, target: Target, pins: Mapping[str, str], upgrade: Upgrade
-    ) -> tuple[LockedWheel, ...]:
-        """Return the wheels for ``target``, by name.
+    ) -> tuple[Locked, ...]:
+        """Return the wheels for ``target``, by name, and sources of packages that have none.
 
         ``pins`` are versions to prefer; they give way where a requirement needs another one.
         ``upgrade`` says for which packages uv asks the index anew.
 
         uv sends only direct requirements to the index they are routed to. A member of one of the
         accelerator's families that something else requires is therefore made direct, and all is
-        done again.
+        done again. So it is where uv finds that a package has no wheel: source is allowed for that
+        package alone, because uv runs the build backend of what it takes as source.
 
         Raises:
             Unresolvable, SdistOnly: the requirements cannot be met (with wheels).
-            NotAWheel, MissingHash: an answer is no wheel with a hash.
+            SourceUnusable: a source does not say what it requires.
+            NotAWheel, MissingHash: an answer is no file with a hash.
             NetworkError, MachineError: uv got no answer, or could not be run.
         """
         local = find_local_wheels([*self.sources.find_links, *self.machine.find_links])
         wanted = parse_requirements(self.inputs.requirements, target)
-        check_are_wheels(wanted)
+        sources = set(check_can_be_had(wanted, building=self.rules is not None))
         named = [*wanted, *parse_requirements(self.inputs.constraints, target)]
         direct = {requirement_name(one.name) for one in wanted}
         members: set[str] = set()
@@ -104,17 +108,19 @@ class Resolver:
                     target=target,
                     replacement=self._replacement(),
                 )
-                run = _Run(Path(place), self, target, routes, members, local)
+                run = _Run(Path(place), self, target, routes, members, local, sources)
                 try:
                     packages = run.compile(pins, upgrade)
                     missed = self._members(one["name"] for one in packages) - direct - members
                 except (Unresolvable, IndexUnreachable) as error:
                     missed = self._members(_words(error.message)) - direct - members
-                    if not missed or isinstance(error, IndexUnreachable):
+                    wheelless = self._wheelless(error) - sources
+                    if isinstance(error, IndexUnreachable) or not (missed or wheelless):
                         raise _explained(error, routes, self.machine) from error
+                    sources |= wheelless if not missed else set()
                 else:
                     if not missed:
-                        return locked_wheels(packages, run.parents(), self.size_of, target)
+                        return locked_packages(packages, run.parents(), self.size_of, target)
                 members |= missed
 
     def sha256_of(self, path: Path) -> str:
@@ -126,6 +132,12 @@ class Resolver:
     def _members(self, names: Iterable[str]) -> set[str]:
         return {name for name in names if self.row.family_of(name)}
 
+    def _wheelless(self, error: Exception) -> set[str]:
+        """Return the packages that ``error`` is about, if they may be built."""
+        if self.rules is None or not isinstance(error, SdistOnly):
+            return set()
+        return set(error.packages)
+
     def _replacement(self) -> str | None:
         """Return the address that takes the place of the accelerator's index, if there is one."""
         place = self.sources.torch_index
@@ -136,7 +148,8 @@ class Resolver:
 class _Run:
     """One resolution by uv with certain routes, in ``directory``.
 
-    ``members`` are required in addition; ``local`` are all local wheels.
+    ``members`` are required in addition; ``local`` are all local wheels; of ``sources`` source is
+    taken.
     """
 
     directory: Path
@@ -145,25 +158,34 @@ class _Run:
     routes: tuple[Route, ...]
     members: set[str]
     local: tuple[LocalWheel, ...]
+    sources: set[str]
     _options: list[str] = field(default_factory=list)
 
     def compile(self, pins: Mapping[str, str], upgrade: Upgrade) -> list[dict[str, Any]]:
         """Return the packages of uv's lock."""
-        resolver = self.resolver
         (self.directory / "pyproject.toml").write_text(self._project().text(), "utf-8")
         (self.directory / _OUTPUT).write_text(_preferences(pins), "utf-8")
         self._options = self._links()
-        resolver.uv.compile(self.directory, self.target, [*self._options, *upgrade.options()])
+        for name in sorted(self.sources):
+            self._options += ["--no-binary", name]
+        self._uv().compile(self.directory, self.target, [*self._options, *upgrade.options()])
         document = tomllib.loads((self.directory / _OUTPUT).read_text("utf-8"))
         packages: list[dict[str, Any]] = document.get("packages", [])
         return packages
 
     def parents(self) -> dict[str, tuple[str, ...]]:
         """Return who requires whom."""
-        return self.resolver.uv.parents(self.directory, self.target, self._options)
+        return self._uv().parents(self.directory, self.target, self._options)
+
+    def _uv(self) -> Uv:
+        """Return uv with the variables that the backends of sources are to see."""
+        uv, rules = self.resolver.uv, self.resolver.rules or {}
+        chosen = [rules[name] for name in sorted(self.sources & rules.keys())]
+        environment = {**uv.environment, **{key: text for one in chosen for key, text in one.env}}
+        return replace(uv, environment=environment) if chosen else uv
 
     def _project(self) -> GeneratedProject:
-        resolver = self.resolver
+        resolver, rules = self.resolver, self.resolver.rules or {}
         wheels = [wheel for route in self.routes for wheel in route.wheels]
         own = write_index(self.directory / "local", wheels, resolver.sha256_of) if wheels else ""
         return GeneratedProject(
@@ -173,6 +195,8 @@ class _Run:
             exclude=resolver.inputs.exclude,
             sources={route.package: route.index or own for route in self.routes},
             index=self._index(),
+            build_requires={name: one.requires for name, one in rules.items() if one.requires},
+            build_settings={name: dict(one.settings) for name, one in rules.items()},
             extra_indexes=()
             if resolver.machine.no_index
             else (*resolver.sources.extra_indexes, *resolver.machine.extra_indexes),

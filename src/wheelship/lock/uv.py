@@ -20,6 +20,7 @@ from wheelship.lock.errors import (
     IndexUnauthorized,
     IndexUnreachable,
     SdistOnly,
+    SourceUnusable,
     Unresolvable,
     UvFailed,
     UvMissing,
@@ -37,6 +38,7 @@ _WITHOUT = re.compile(
 would make uv ignore the generated project's table, and with it where torch comes from."""
 
 _NEEDS_WHEEL = re.compile(r"Wheels are required for `([^`]+)` because building from source")
+_BACKEND_FAILED = re.compile(r"Failed to (?:build|download and build|prepare) `([^`]+)`")
 _USERINFO = re.compile(r"://[^/@\s]+@")
 _VIA = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*).*?\s# via (?P<parents>.*)")
 _NETWORK = (
@@ -113,7 +115,8 @@ class Uv:
         self, directory: Path, target: Target, arguments: Sequence[str], *, offline: bool
     ) -> str:
         command = [str(self.binary), "pip", "compile", "pyproject.toml", "--no-header"]
-        command += ["--no-build", "--python", str(self.python)]
+        # `--no-build` cannot be combined with exceptions from it; this says the same and can.
+        command += ["--only-binary", ":all:", "--python", str(self.python)]
         command += ["--python-version", target.python_full, "--python-platform", target.uv_platform]
         command += [*arguments, *(["--offline"] if offline else [])]
         try:
@@ -142,6 +145,46 @@ class Uv:
 def _failure(stderr: str, status: int, target: Target) -> Exception:
     """Return our error for what uv said."""
     text = _explanation(stderr)
+    if (known := _backend_failure(text) or _network_failure(text)) is not None:
+        return known
+    if "No solution found" not in text:
+        return UvFailed(f"uv ended with status {status}:\n{text}", hint="wheelship doctor")
+    needing = _NEEDS_WHEEL.findall(text)
+    if needing:
+        names = " and ".join(_with_parents(name, text) for name in dict.fromkeys(needing))
+        return SdistOnly(
+            f"{names}: no wheel for {target}, only source, and nothing is to be built:\n{text}",
+            explanation=text,
+            packages=tuple(map(_normalised, dict.fromkeys(needing))),
+            hint="remove `sdist = false`, or build the wheel yourself and name its directory:\n"
+            f"pip wheel --no-deps --wheel-dir wheels {needing[0]}\n"
+            'find-links = ["wheels"]',
+        )
+    return Unresolvable(
+        f"no versions fit together for {target}:\n{text}", explanation=text, hint=_way_out(text)
+    )
+
+
+def _backend_failure(text: str) -> Exception | None:
+    failed = _BACKEND_FAILED.search(text)
+    if failed is not None and "Failed to extract archive" in text:
+        return SourceUnusable(
+            f"the archive of {failed[1]} cannot be unpacked:\n{text}",
+            where=failed[1],
+            hint="report it to the package's maintainers and choose another version",
+        )
+    if failed is None or "build backend returned an error" not in text:
+        return None
+    name = _normalised(re.split("[ =@]", failed[1])[0])
+    return SourceUnusable(
+        f"its backend could not say what {failed[1]} requires:\n{text}",
+        where=name,
+        hint="if it needs more, or an older release of something, to be built:\n"
+        f'[tool.wheelship.sdist.{name}]\nrequires = ["setuptools<81"]',
+    )
+
+
+def _network_failure(text: str) -> Exception | None:
     if "network was disabled" in text or "when the network is disabled" in text.lower():
         return IndexOffline(
             f"the requirements cannot be resolved without the network:\n{text}",
@@ -157,22 +200,7 @@ def _failure(stderr: str, status: int, target: Target) -> Exception:
             f"an index did not answer:\n{text}",
             hint="check the network, and HTTPS_PROXY if there is a proxy",
         )
-    if "No solution found" not in text:
-        return UvFailed(f"uv ended with status {status}:\n{text}", hint="wheelship doctor")
-    needing = _NEEDS_WHEEL.findall(text)
-    if needing:
-        names = " and ".join(_with_parents(name, text) for name in dict.fromkeys(needing))
-        return SdistOnly(
-            f"{names}: no wheel for {target}, only source, and building wheels from source is not "
-            f"supported yet:\n{text}",
-            explanation=text,
-            hint="build the wheel yourself and name its directory:\n"
-            f"pip wheel --no-deps --wheel-dir wheels {needing[0]}\n"
-            'find-links = ["wheels"]',
-        )
-    return Unresolvable(
-        f"no versions fit together for {target}:\n{text}", explanation=text, hint=_way_out(text)
-    )
+    return None
 
 
 def _way_out(explanation: str) -> str:

@@ -13,6 +13,7 @@ from wheelship.oci.platform import Platform
 __all__ = [
     "Accelerator",
     "Budget",
+    "BuildRule",
     "Check",
     "CheckRequest",
     "Health",
@@ -125,6 +126,21 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRule:
+    """How the wheel of a package is built that has only its source.
+
+    Attributes:
+        requires: PEP 508 strings, in addition to what the source asks for itself.
+        settings: of the backend (PEP 517, "config_settings"); each may be given several times.
+        env: variables of the build.
+    """
+
+    requires: tuple[str, ...] = ()
+    settings: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """Where wheels and packages come from.
 
@@ -154,6 +170,8 @@ class Variant:
         env: the user's own variables, which win over those of the accelerator's data.
         user: ``(uid, gid)``.
         writable: absolute directories the service may write to.
+        sdist: how packages are built that have only their source, by normalised name; None = no
+            package may be built.
         include / exclude: globs of project files for the application layer, relative to the root.
     """
 
@@ -172,6 +190,7 @@ class Variant:
     exclude_packages: tuple[str, ...] = ()
     omit: dict[str, tuple[str, ...]]
     sources: Sources
+    sdist: dict[str, BuildRule] | None = field(default_factory=dict)
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     command: tuple[str, ...] | None = None

@@ -19,6 +19,7 @@ from wheelship.request.model import (
 )
 from wheelship.request.requirement import BASE_PYTHONS, PYTHONS, allows, choose_python
 from wheelship.request.requirements_file import Requirements
+from wheelship.request.sdist import rules_of
 from wheelship.request.settings import Settings, merge, read_settings
 from wheelship.request.table import Table, nearest_key, quoted
 
@@ -78,6 +79,7 @@ class VariantReader:
             exclude_packages=settings["exclude_packages"] or (),
             omit=settings["omit"] or {},
             sources=self._sources(settings),
+            sdist=rules_of(settings["sdist"]),
             include=include,
             exclude=exclude,
             command=command,
