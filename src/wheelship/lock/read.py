@@ -208,8 +208,10 @@ class Lock:
         try:
             wheel = _as_wheel(row)
             sha256 = wheel.hashes["sha256"]
+            if not _SHA256.fullmatch(sha256):
+                raise ValueError(f"{sha256[:80]!r} is no sha256")
             architectures = tuple(map(str, row.get("architectures", ())))
-        except (PylockValidationError, KeyError, TypeError) as error:
+        except (PylockValidationError, KeyError, TypeError, ValueError) as error:
             raise InvalidLock(
                 f"what {package} is built with cannot be read: {error}",
                 where=str(self.path),

@@ -38,14 +38,11 @@ _WITHOUT = re.compile(
 would make uv ignore the generated project's table, and with it where torch comes from."""
 
 _NEEDS_WHEEL = re.compile(r"Wheels are required for `([^`]+)` because building from source")
-_BACKEND_FAILED = re.compile(r"Failed to (?:build|download and build|prepare) `([^`]+)`")
+_SOURCE_FAILED = re.compile(r"Failed to (?:build|download and build) `([^`]+)`")
 _USERINFO = re.compile(r"://[^/@\s]+@")
 _VIA = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*).*?\s# via (?P<parents>.*)")
-_NETWORK = (
-    "Failed to fetch",
-    "error sending request",
-    "Failed to download",
-    "Request failed after",
+_NETWORK = re.compile(
+    "Failed to fetch|error sending request|Failed to download(?! and build)|Request failed after"
 )
 
 
@@ -145,7 +142,7 @@ class Uv:
 def _failure(stderr: str, status: int, target: Target) -> Exception:
     """Return our error for what uv said."""
     text = _explanation(stderr)
-    if (known := _backend_failure(text) or _network_failure(text)) is not None:
+    if (known := _network_failure(text) or _source_failure(text)) is not None:
         return known
     if "No solution found" not in text:
         return UvFailed(f"uv ended with status {status}:\n{text}", hint="wheelship doctor")
@@ -165,19 +162,20 @@ def _failure(stderr: str, status: int, target: Target) -> Exception:
     )
 
 
-def _backend_failure(text: str) -> Exception | None:
-    failed = _BACKEND_FAILED.search(text)
-    if failed is not None and "Failed to extract archive" in text:
-        return SourceUnusable(
-            f"the archive of {failed[1]} cannot be unpacked:\n{text}",
-            where=failed[1],
-            hint="report it to the package's maintainers and choose another version",
-        )
-    if failed is None or "build backend returned an error" not in text:
+def _source_failure(text: str) -> Exception | None:
+    """Return what is wrong with a source whose requirements uv wanted to know."""
+    failed = _SOURCE_FAILED.search(text)
+    if failed is None:
         return None
     name = _normalised(re.split("[ =@]", failed[1])[0])
+    if "Failed to extract archive" in text:
+        return SourceUnusable(
+            f"the archive of {failed[1]} cannot be unpacked:\n{text}",
+            where=name,
+            hint="report it to the package's maintainers and choose another version",
+        )
     return SourceUnusable(
-        f"its backend could not say what {failed[1]} requires:\n{text}",
+        f"what {failed[1]} requires cannot be learned from its source:\n{text}",
         where=name,
         hint="if it needs more, or an older release of something, to be built:\n"
         f'[tool.wheelship.sdist.{name}]\nrequires = ["setuptools<81"]',
@@ -185,6 +183,8 @@ def _backend_failure(text: str) -> Exception | None:
 
 
 def _network_failure(text: str) -> Exception | None:
+    if "build backend returned an error" in text:
+        return None  # the rest is what some backend said
     if "network was disabled" in text or "when the network is disabled" in text.lower():
         return IndexOffline(
             f"the requirements cannot be resolved without the network:\n{text}",
@@ -195,7 +195,7 @@ def _network_failure(text: str) -> Exception | None:
             f"an index refused to answer:\n{text}",
             hint="put its credentials into ~/.netrc:\nmachine HOST login USER password PASSWORD",
         )
-    if any(sign in text for sign in _NETWORK):
+    if _NETWORK.search(text):
         return IndexUnreachable(
             f"an index did not answer:\n{text}",
             hint="check the network, and HTTPS_PROXY if there is a proxy",

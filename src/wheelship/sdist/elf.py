@@ -60,7 +60,7 @@ def read_needs(data: bytes) -> Needs | None:
             strings,
         )
         minors = [int(match[1]) for one in versions if (match := _GLIBC.fullmatch(one))]
-    except (struct.error, ValueError):
+    except (struct.error, ValueError, OverflowError):
         return None
     return Needs(
         machine=machine,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from wheelship.archive.errors import ContentMismatch
 from wheelship.archive.zip_write import ZipMember, write_zip
 from wheelship.files.digest import file_digest
 from wheelship.sdist.elf import Needs, read_needs
@@ -55,6 +56,7 @@ def _members(wheel: Wheel, seen: Normalized) -> Iterator[ZipMember]:
     rows = [Row(record, None, None)]
     for name in sorted(wheel.members.keys() - dropped):
         data = b"".join(wheel.pieces(name))
+        _check_promise(wheel, name, data)
         rows.append(Row(name, encode_sha256(hashlib.sha256(data).hexdigest()), len(data)))
         needs = read_needs(data)
         if needs is not None:
@@ -62,3 +64,16 @@ def _members(wheel: Wheel, seen: Normalized) -> Iterator[ZipMember]:
         mode = 0o755 if wheel.members[name].executable else 0o644
         yield ZipMember(name=name, data=data, mode=mode)
     yield ZipMember(name=record, data=render_record(rows), mode=0o644)
+
+
+def _check_promise(wheel: Wheel, name: str, data: bytes) -> None:
+    row = wheel.record.get(name)
+    if row is None or row.hash is None:
+        return
+    algorithm, promised = row.hash
+    if hashlib.new(algorithm, data).hexdigest() != promised:
+        raise ContentMismatch(
+            f"its {algorithm} is not the one in RECORD",
+            where=f"{wheel.filename}: {name}",
+            hint="the build backend is at fault; try another version of it",
+        )

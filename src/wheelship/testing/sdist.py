@@ -61,6 +61,9 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
     files = {name + ".py": b"value = 1\\n"}
     if RECIPE["witness"]:
         files[name + "_witness.json"] = json.dumps(seen).encode()
+    for path in RECIPE["ships"]:
+        with open(path, "rb") as stream:
+            files[path] = stream.read()
     if RECIPE["compiles"]:
         subprocess.run(["gcc", "-shared", "-fPIC", *os.environ["CFLAGS"].split(), "-o", "out.so",
                         os.path.abspath("code.c"), *RECIPE["links"]], check=True)
@@ -136,6 +139,7 @@ def make_sdist(  # noqa: PLR0913 - a factory: each knob is one way a source can 
     links: Sequence[str] = (),
     fails: str = "",
     witness: bool = False,
+    ships: Sequence[str] = (),
     more: Mapping[str, bytes] | None = None,
 ) -> MadeSdist:
     """Make an sdist that is built by :data:`BACKEND`, from its own files or a wheel's.
@@ -153,6 +157,7 @@ def make_sdist(  # noqa: PLR0913 - a factory: each knob is one way a source can 
         links: further arguments of the compiler.
         fails: the backend's last words, if it is to fail.
         witness: whether the wheel holds a record of what the backend saw.
+        ships: of the sdist's files, those that the wheel holds too.
         more: further files.
     """
     recipe = {
@@ -165,6 +170,7 @@ def make_sdist(  # noqa: PLR0913 - a factory: each knob is one way a source can 
         "links": list(links),
         "fails": fails,
         "witness": witness,
+        "ships": list(ships),
     }
     told = [f"Requires-Dist: {one}\n" for one in requires]
     files = {
