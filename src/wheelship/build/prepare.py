@@ -184,6 +184,7 @@ def prepare(
         artifacts=lambda: _artifacts(variant, around),
         environ=around.environ,
         machine=native.architecture,
+        offline=around.offline,
     )
     wheels = builder.wheels(packages, variant, target)
     check_gpu_targets(wheels, row, variant.gpu_targets)
@@ -319,7 +320,12 @@ def lock_wheels(
     from wheelship.lock.resolve import Upgrade
     from wheelship.lock.uv import clean_environment
 
-    with open_sources(around.store, lambda: _artifacts(variant, around)) as source:
+    with open_sources(
+        around.store,
+        lambda: _artifacts(variant, around),
+        environ=around.environ,
+        offline=around.offline,
+    ) as source:
         context = LockContext(
             uv=Path(find_uv_bin()),
             python=Path(sys.executable),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -43,6 +43,7 @@ class SourceBuilder:
     artifacts: Callable[[], StoredArtifacts]
     environ: Mapping[str, str]
     machine: str
+    offline: bool = False
 
     def wheels(
         self, packages: Iterable[Locked], variant: Variant, target: Target
@@ -89,7 +90,9 @@ class SourceBuilder:
         from wheelship.lock.uv import clean_environment
         from wheelship.sdist.make import Maker, make_wheel
 
-        with open_sources(self.store, self.artifacts) as file:
+        with open_sources(
+            self.store, self.artifacts, environ=self.environ, offline=self.offline
+        ) as file:
             maker = Maker(
                 store=self.store,
                 emit=self.emit,
@@ -104,18 +107,28 @@ class SourceBuilder:
 
 @contextmanager
 def open_sources(
-    store: Store, artifacts: Callable[[], StoredArtifacts]
+    store: Store,
+    artifacts: Callable[[], StoredArtifacts],
+    *,
+    environ: Mapping[str, str],
+    offline: bool,
 ) -> Iterator[Callable[[LockedSource | LockedWheel], Path]]:
     """Yield a function that returns the local, verified file of a source or a wheel.
 
-    A copy in the store that went bad is fetched once more. A directory is returned as it is.
+    A copy in the store that went bad is fetched once more. A directory is returned as it is; a
+    commit is checked out into one that is gone when the block ends.
 
     Raises (the function):
         NetworkError, InputError: it cannot be had, or is not the one that was locked.
     """
-    with closing(artifacts()) as door:
+    with closing(artifacts()) as door, ExitStack() as stack:
 
         def file(locked: LockedSource | LockedWheel) -> Path:
+            if isinstance(locked, LockedSource) and locked.kind == "vcs":
+                from wheelship.build.repository import check_out
+
+                place = stack.enter_context(store.work_directory())
+                return check_out(locked, place / "checkout", environ, offline=offline)
             if isinstance(locked, LockedSource) and locked.kind == "directory":
                 return _directory(locked)
             path = door.path(locked)
@@ -137,6 +150,8 @@ def open_sources(
 
 
 def _content(source: LockedSource) -> Digest:
+    if source.kind == "vcs":
+        return Digest.of(source.commit.encode())
     if source.kind != "directory":
         return Digest(source.sha256)
     from wheelship.sdist.directory import directory_digest

@@ -3,27 +3,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from wheelship.fetch.url import display_url, file_path, without_credentials
+from wheelship.fetch.url import display_url, file_path, without_credentials, without_password
 from wheelship.lock.errors import MissingHash, NotAWheel
-from wheelship.lock.model import Locked, LockedSource, LockedWheel
+from wheelship.lock.model import Locked, LockedSource, LockedWheel, SourceKind
 from wheelship.lock.target import Target
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
     from packaging.tags import Tag
 
-__all__ = ["SDIST_SUFFIXES", "check_can_be_had", "locked_packages"]
+__all__ = ["COMMIT", "SDIST_SUFFIXES", "check_can_be_had", "locked_packages", "repository_url"]
 
 SDIST_SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 """Of the archives that a wheel can be built from; PEP 625 leaves only the first for new ones."""
 
-_Kind = Literal["sdist", "archive", "directory"]
-_KINDS: tuple[_Kind, ...] = ("sdist", "archive", "directory")
+_KINDS: tuple[SourceKind, ...] = ("sdist", "archive", "directory", "vcs")
+COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 def locked_packages(
@@ -76,7 +77,7 @@ def check_can_be_had(requirements: Iterable[Requirement], *, building: bool) -> 
 
 def _can_be_built(url: str) -> bool:
     if "+" in urlsplit(url).scheme:
-        return False
+        return url.startswith("git+")
     path = file_path(url)
     return _filename(url).endswith(SDIST_SUFFIXES) or (path is not None and path.is_dir())
 
@@ -84,9 +85,7 @@ def _can_be_built(url: str) -> bool:
 def _not_a_wheel(name: str, what: str) -> NotAWheel:
     return NotAWheel(
         f"{name} is no wheel but {what}",
-        hint=f"name a released version, an archive or a wheel; a repository's commit is built by\n"
-        f"pip wheel --no-deps --wheel-dir wheels {name}@git+https://…\n"
-        'find-links = ["wheels"]',
+        hint=f'name a released version, or a wheel: "{name} @ https://example.org/{name}.whl"',
     )
 
 
@@ -108,10 +107,8 @@ def _locked(
     place = str(file.get("url") or file.get("path") or "")
     filename = _filename(place)
     path = file_path(place) if "://" in place else Path(place)
-    if not files and kind == "directory" and path is not None and path.is_absolute():
-        return LockedSource(
-            name=name, version=version, kind=kind, filename=path.name, path=path, requires=requires
-        )
+    if not files and kind in ("directory", "vcs"):
+        return _tree(package, kind, path, requires)
     is_wheel = filename.endswith(".whl")
     if not is_wheel and (kind is None or not filename.endswith(SDIST_SUFFIXES)):
         raise _not_a_wheel(name, _kind(package))
@@ -146,7 +143,45 @@ def _locked(
         url=url,
         path=path,
         requires=requires,
+        subdirectory=str(file.get("subdirectory", "")),
     )
+
+
+def _tree(
+    package: Mapping[str, Any], kind: SourceKind, path: Path | None, requires: tuple[str, ...]
+) -> LockedSource:
+    """Return a source that is no archive: a directory of this machine, or a commit."""
+    name, version, file = str(package["name"]), str(package.get("version", "")), package[kind]
+    subdirectory = str(file.get("subdirectory", ""))
+    if kind == "directory" and path is not None and path.is_absolute():
+        return LockedSource(
+            name=name,
+            version=version,
+            kind=kind,
+            filename=path.name,
+            path=path,
+            requires=requires,
+            subdirectory=subdirectory,
+        )
+    url, commit = str(file.get("url", "")), str(file.get("commit-id", ""))
+    if kind != "vcs" or file.get("type") != "git" or not url or not COMMIT.fullmatch(commit):
+        raise _not_a_wheel(name, _kind(package))
+    return LockedSource(
+        name=name,
+        version=version,
+        kind=kind,
+        filename=_filename(url),
+        url=repository_url(url),
+        requires=requires,
+        commit=commit,
+        revision=str(file.get("requested-revision", "")),
+        subdirectory=subdirectory,
+    )
+
+
+def repository_url(url: str) -> str:
+    """Return the address of a repository without what is secret; SSH's user name is not."""
+    return without_password(url) if url.startswith("ssh://") else without_credentials(url)
 
 
 def _rank(file: Mapping[str, Any], ranks: Mapping[Tag, int]) -> int:

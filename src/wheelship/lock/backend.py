@@ -60,7 +60,7 @@ def pin_builds(
         found: list[Locked] = []
         for one in packages:
             if isinstance(one, LockedSource):
-                key = (one.name, one.version, one.sha256)
+                key = (one.name, one.version, one.sha256 or one.commit)
                 if key not in done:
                     rule = (resolver.rules or {}).get(one.name, BuildRule())
                     wanted = (*declared_requirements(path_of(one), one), *rule.requires)
@@ -79,7 +79,11 @@ def declared_requirements(path: Path, source: LockedSource) -> tuple[str, ...]:
         SourceUnusable: it is no source tree, or says it in no readable way.
     """
     try:
-        text = _from_directory(path) if source.kind == "directory" else _from_archive(path)
+        inner = source.subdirectory.strip("/")
+        if path.is_dir():
+            text = _from_directory(path / inner)
+        else:
+            text = _from_archive(path, [*inner.split("/")] if inner else [])
         if text is None:
             return _LEGACY
         table = tomllib.loads(text.decode()).get("build-system")
@@ -111,14 +115,14 @@ def _from_directory(path: Path) -> bytes | None:
     return None
 
 
-def _from_archive(path: Path) -> bytes | None:
+def _from_archive(path: Path, inner: list[str]) -> bytes | None:
     """Return ``pyproject.toml`` of the one directory that an sdist holds (PEP 517)."""
     with tarfile.open(path, "r:*") as archive:
         for count, member in enumerate(archive):
             if count > _MEMBERS:
                 raise ValueError(f"it has more than {_MEMBERS} members")
             parts = member.name.removeprefix("./").split("/")
-            if len(parts) == 2 and parts[1] == "pyproject.toml" and member.isreg():  # noqa: PLR2004
+            if parts[1:] == [*inner, "pyproject.toml"] and member.isreg():
                 if member.size > _TEXT_BYTES:
                     raise ValueError(f"its pyproject.toml has {member.size} bytes")
                 stream = archive.extractfile(member)

@@ -130,8 +130,17 @@ def _build_requirement(one: BuildRequirement, directory: Path) -> str:
 
 def _source(source: LockedSource, directory: Path) -> str:
     if source.kind == "directory":
-        return inline_table({"path": string(_relative(source.path or directory, directory))})
-    return inline_table(_file_fields(source, directory, named=source.kind == "sdist"))
+        fields = {"path": string(_relative(source.path or directory, directory))}
+    elif source.kind == "vcs":
+        fields = {"type": string("git"), "url": string(source.url or "")}
+        if source.revision:
+            fields["requested-revision"] = string(source.revision)
+        fields["commit-id"] = string(source.commit)
+    else:
+        fields = _file_fields(source, directory, named=source.kind == "sdist")
+    if source.subdirectory:
+        fields["subdirectory"] = string(source.subdirectory)
+    return inline_table(fields)
 
 
 def _wheel(wheel: LockedWheel, directory: Path) -> str:

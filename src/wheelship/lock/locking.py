@@ -110,7 +110,8 @@ def lock_variant(
         for target in targets:
             pins = _pins(before, selections, target, upgrade)
             # What is new for the first platform is taken over by the others where they can.
-            wheels = resolver.resolve(target, pins, _KEEP_ALL if selections else upgrade)
+            commits = before.commits(upgrade.keeps) if before else {}
+            wheels = resolver.resolve(target, pins, _KEEP_ALL if selections else upgrade, commits)
             check_selection(wheels, row, target)
             selections[target] = wheels
         if context.source is not None:

@@ -14,6 +14,7 @@ __all__ = [
     "Locked",
     "LockedSource",
     "LockedWheel",
+    "SourceKind",
     "compare_locks",
 ]
 
@@ -53,6 +54,9 @@ class LockedWheel:
         return self.version.partition("+")[2] or None
 
 
+SourceKind: TypeAlias = Literal["sdist", "archive", "directory", "vcs"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequirement:
     """A wheel that must be there while a source is built.
@@ -72,25 +76,33 @@ class LockedSource:
     Attributes:
         name: normalised name of the distribution.
         version: empty for a directory, whose version its backend tells.
-        kind: ``sdist`` comes from an index, ``archive`` from an address of its own.
-        filename: of the archive; of a directory, its name.
-        sha256: of the archive, hexadecimal; empty for a directory.
+        kind: ``sdist`` comes from an index, ``archive`` from an address of its own, ``vcs`` from a
+            git repository.
+        filename: of the archive; of a directory or repository, its name.
+        sha256: of the archive, hexadecimal; empty for a directory or repository.
         size_bytes: of the archive; 0 where the lock does not say.
-        url: where the archive can be fetched, without credentials; None for what is local.
+        url: where archive or repository can be fetched, without credentials; None for what is
+            local.
         path: absolute path of a local archive or directory, or None.
         requires: normalised names of the packages it depends on, as far as the lock tells.
+        commit: of a repository, its full name (hexadecimal).
+        revision: branch or tag that was asked for; empty for the repository's own branch.
+        subdirectory: where in the source the package is; empty for its root.
         build: everything that its build may use, backend included.
     """
 
     name: str
     version: str
-    kind: Literal["sdist", "archive", "directory"]
+    kind: SourceKind
     filename: str
     sha256: str = ""
     size_bytes: int = 0
     url: str | None = None
     path: Path | None = None
     requires: tuple[str, ...] = ()
+    commit: str = ""
+    revision: str = ""
+    subdirectory: str = ""
     build: tuple[BuildRequirement, ...] = ()
 
     @property

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from wheelship.fetch.url import display_url, file_path, url_filename, without_credentials
+from wheelship.lock.answer import COMMIT, repository_url
 from wheelship.lock.errors import (
     InvalidLock,
     LockLacksPlatform,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         PackageArchive,
         PackageDirectory,
         PackageSdist,
+        PackageVcs,
         PackageWheel,
         Pylock,
     )
@@ -63,10 +65,10 @@ class Lock:
         Raises:
             LockLacksPlatform: the lock was not made for it.
             NoWheelForPlatform: a package has no wheel that fits.
-            NotAWheel: a package is a repository, or is to be built and the lock does not say how.
+            NotAWheel: a package is to be built, and the lock does not say how.
             InvalidLock: it names two versions of a package at once.
         """
-        from packaging.pylock import PackageVcs, PackageWheel, PylockSelectError
+        from packaging.pylock import PackageWheel, PylockSelectError
 
         self._check_covers(target)
         found: list[Locked] = []
@@ -80,10 +82,10 @@ class Lock:
             if isinstance(file, PackageWheel):
                 found.append(self._wheel(package, file))
                 continue
-            build = None if isinstance(file, PackageVcs) else _build_table(package)
+            build = _build_table(package)
             if build is None and package.wheels:
                 raise self._no_wheel(f"of {package.name} {package.version}", target)
-            if build is None or isinstance(file, PackageVcs):
+            if build is None:
                 raise NotAWheel(
                     f"{package.name} is not locked as a wheel, and not how one is built",
                     where=str(self.path),
@@ -91,6 +93,18 @@ class Lock:
                 )
             found.append(self._source(package, file, build))
         return tuple(sorted(found, key=lambda one: one.name))
+
+    def commits(self, keeps: Callable[[str], bool]) -> dict[str, tuple[str, str, str]]:
+        """Return address, wanted revision and commit of the repositories that ``keeps`` names."""
+        return {
+            package.name: (
+                package.vcs.url or "",
+                package.vcs.requested_revision or "",
+                package.vcs.commit_id,
+            )
+            for package in self.pylock.packages
+            if package.vcs is not None and keeps(package.name)
+        }
 
     def build_pins(self, keeps: Callable[[str], bool]) -> dict[str, dict[str, str]]:
         """Return, by package, the versions of what its source is built with.
@@ -169,12 +183,14 @@ class Lock:
     def _source(
         self,
         package: Package,
-        file: PackageSdist | PackageArchive | PackageDirectory,
+        file: PackageSdist | PackageArchive | PackageDirectory | PackageVcs,
         build: list[Mapping[str, Any]],
     ) -> LockedSource:
-        from packaging.pylock import PackageDirectory, PackageSdist
+        from packaging.pylock import PackageDirectory, PackageSdist, PackageVcs
 
         requirements = tuple(self._build_requirement(package.name, row) for row in build)
+        if isinstance(file, PackageVcs):
+            return self._repository(package, file, requirements)
         if isinstance(file, PackageDirectory):
             path = Path(os.path.normpath(self.path.parent / file.path))
             return LockedSource(
@@ -184,6 +200,7 @@ class Lock:
                 filename=path.name,
                 path=path,
                 requires=_requires(package),
+                subdirectory=file.subdirectory or "",
                 build=requirements,
             )
         local = self._local(file.path, file.url)
@@ -198,7 +215,30 @@ class Lock:
             url=None if local is not None else without_credentials(file.url or ""),
             path=local,
             requires=_requires(package),
+            subdirectory="" if isinstance(file, PackageSdist) else file.subdirectory or "",
             build=requirements,
+        )
+
+    def _repository(
+        self, package: Package, file: PackageVcs, build: tuple[BuildRequirement, ...]
+    ) -> LockedSource:
+        if file.type != "git" or not file.url or not COMMIT.fullmatch(file.commit_id):
+            raise InvalidLock(
+                f"{package.name}: {file.commit_id[:80]!r} is no commit of a git repository",
+                where=str(self.path),
+                hint=_AGAIN,
+            )
+        return LockedSource(
+            name=package.name,
+            version=str(package.version or ""),
+            kind="vcs",
+            filename=url_filename(file.url),
+            url=repository_url(file.url),
+            requires=_requires(package),
+            commit=file.commit_id,
+            revision=file.requested_revision or "",
+            subdirectory=file.subdirectory or "",
+            build=build,
         )
 
     def _build_requirement(self, package: str, row: Mapping[str, Any]) -> BuildRequirement:

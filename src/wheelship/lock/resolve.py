@@ -21,7 +21,7 @@ from wheelship.lock.model import Locked
 from wheelship.lock.project import GeneratedProject
 from wheelship.lock.route import Route, find_routes, parse_requirements
 from wheelship.lock.target import Target
-from wheelship.lock.toml import string
+from wheelship.lock.toml import inline_table, string
 from wheelship.lock.uv import Uv
 from wheelship.request.model import BuildRule, Sources
 from wheelship.request.requirement import requirement_name
@@ -30,6 +30,7 @@ from wheelship.variant.model import AcceleratorRow
 __all__ = ["Resolver", "Upgrade"]
 
 _OUTPUT = "pylock.result.toml"
+_NO_COMMITS: Mapping[str, tuple[str, str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +75,17 @@ class Resolver:
     _hashes: dict[Path, str] = field(default_factory=dict)
 
     def resolve(
-        self, target: Target, pins: Mapping[str, str], upgrade: Upgrade
+        self,
+        target: Target,
+        pins: Mapping[str, str],
+        upgrade: Upgrade,
+        commits: Mapping[str, tuple[str, str, str]] = _NO_COMMITS,
     ) -> tuple[Locked, ...]:
         """Return the wheels for ``target``, by name, and sources of packages that have none.
 
         ``pins`` are versions to prefer; they give way where a requirement needs another one.
+        ``commits`` are address, wanted revision and commit of repositories, by package, and stay
+        while the requirement names the same revision.
         ``upgrade`` says for which packages uv asks the index anew.
 
         uv sends only direct requirements to the index they are routed to. A member of one of the
@@ -110,7 +117,7 @@ class Resolver:
                 )
                 run = _Run(Path(place), self, target, routes, members, local, sources)
                 try:
-                    packages = run.compile(pins, upgrade)
+                    packages = run.compile(pins, upgrade, commits)
                     missed = self._members(one["name"] for one in packages) - direct - members
                 except (Unresolvable, IndexUnreachable) as error:
                     missed = self._members(_words(error.message)) - direct - members
@@ -161,10 +168,15 @@ class _Run:
     sources: set[str]
     _options: list[str] = field(default_factory=list)
 
-    def compile(self, pins: Mapping[str, str], upgrade: Upgrade) -> list[dict[str, Any]]:
+    def compile(
+        self,
+        pins: Mapping[str, str],
+        upgrade: Upgrade,
+        commits: Mapping[str, tuple[str, str, str]],
+    ) -> list[dict[str, Any]]:
         """Return the packages of uv's lock."""
         (self.directory / "pyproject.toml").write_text(self._project().text(), "utf-8")
-        (self.directory / _OUTPUT).write_text(_preferences(pins), "utf-8")
+        (self.directory / _OUTPUT).write_text(_preferences(pins, commits), "utf-8")
         self._options = self._links()
         for name in sorted(self.sources):
             self._options += ["--no-binary", name]
@@ -220,12 +232,21 @@ class _Run:
         return [word for page in pages for word in ("--find-links", page)]
 
 
-def _preferences(pins: Mapping[str, str]) -> str:
-    """Return a lock that holds nothing but versions: uv prefers those of the file it replaces."""
+def _preferences(pins: Mapping[str, str], commits: Mapping[str, tuple[str, str, str]]) -> str:
+    """Return a lock of nothing but versions and commits: uv prefers what the file it replaces has.
+
+    A package named by its address has a version too, which counts for nothing there.
+    """
     lines = ['lock-version = "1.0"', 'created-by = "wheelship"']
     lines += [] if pins else ["packages = []"]
     for name, version in sorted(pins.items()):
         lines += ["[[packages]]", f"name = {string(name)}", f"version = {string(version)}"]
+        if name in commits:
+            url, revision, commit = commits[name]
+            fields = {"type": string("git"), "url": string(url), "commit-id": string(commit)}
+            if revision:
+                fields["requested-revision"] = string(revision)
+            lines.append(f"vcs = {inline_table(fields)}")
     return "\n".join(lines) + "\n"
 
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, cast, get_args
 
 from wheelship.lock.inputs import LOCK_VERSION
-from wheelship.lock.model import BuildRequirement, Locked, LockedSource, LockedWheel
+from wheelship.lock.model import BuildRequirement, Locked, LockedSource, LockedWheel, SourceKind
 from wheelship.lock.target import Target
 from wheelship.oci.config import canonical_json
 from wheelship.oci.digest import Digest
@@ -40,6 +40,7 @@ class Selection:
                 one.name,
                 one.version,
                 one.kind,
+                [one.commit, one.revision, one.subdirectory],
                 *_place(one),
                 [[*_row(each.wheel), list(each.architectures)] for each in one.build],
             ]
@@ -85,13 +86,19 @@ def _wheel(row: list[object]) -> LockedWheel:
 
 
 def _source(row: list[object]) -> LockedSource:
-    name, version, kind, *place, build = row
-    if kind not in ("sdist", "archive", "directory") or not isinstance(build, list):
+    name, version, kind, commit, *place, build = row
+    if kind not in get_args(SourceKind) or not isinstance(build, list):
         raise TypeError(f"malformed row of {name}")
+    if not isinstance(commit, list):
+        raise TypeError(f"malformed row of {name}")
+    commit_id, revision, subdirectory = map(str, commit)
     return LockedSource(
         name=str(name),
         version=str(version),
-        kind=kind,
+        kind=cast("SourceKind", kind),
+        commit=commit_id,
+        revision=revision,
+        subdirectory=subdirectory,
         build=tuple(
             BuildRequirement(wheel=_wheel(one), architectures=tuple(map(str, architectures)))
             for *one, architectures in build

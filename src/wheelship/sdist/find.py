@@ -32,7 +32,7 @@ class Order:
     """What is to be built.
 
     Attributes:
-        content: digest of the source: of the archive, or of a directory's files.
+        content: digest of the source: of the archive, of a directory's files, or of a commit.
         python: minor version that the image has (``3.11``).
         tools: everything that may be used, for this machine.
     """
@@ -53,6 +53,7 @@ class Order:
                     "name": self.source.name,
                     "version": self.source.version,
                     "content": self.content.hex,
+                    "subdirectory": self.source.subdirectory,
                     "python": self.python,
                     "tools": sorted([one.filename, one.sha256] for one in self.tools),
                     "requires": sorted(self.rule.requires),

@@ -15,7 +15,7 @@ from wheelship.oci.platform import Platform
 from wheelship.sdist.declare import add_requirements
 from wheelship.sdist.directory import copy_directory
 from wheelship.sdist.elf import Needs
-from wheelship.sdist.errors import WrongBuild
+from wheelship.sdist.errors import InvalidSdist, WrongBuild
 from wheelship.sdist.find import Built, Order, remember
 from wheelship.sdist.interpreter import find_interpreter
 from wheelship.sdist.normalize import normalize
@@ -68,7 +68,7 @@ def make_wheel(order: Order, maker: Maker) -> Built:
     source, store = order.source, maker.store
     subject = f"{source.name} {source.version}".rstrip()
     tools = {one.filename: maker.file(one) for one in order.tools}
-    archive = None if source.kind == "directory" else maker.file(source)
+    place = maker.file(source)
     maker.emit(Started("build", subject))
     try:
         python = find_interpreter(order.python, maker.own, maker.uv, maker.environ)
@@ -76,7 +76,7 @@ def make_wheel(order: Order, maker: Maker) -> Built:
             (work / "tools").mkdir()
             for filename, path in tools.items():
                 (work / "tools" / filename).symlink_to(path)
-            tree = _tree(source, archive, work)
+            tree = _tree(source, place, work)
             add_requirements(tree, order.rule.requires)
             shop = Workshop(
                 uv=maker.uv,
@@ -104,12 +104,24 @@ def make_wheel(order: Order, maker: Maker) -> Built:
     return built
 
 
-def _tree(source: LockedSource, archive: Path | None, work: Path) -> Path:
-    if archive is None:
-        assert source.path is not None  # noqa: S101 - a directory has a path
-        return copy_directory(source.path, work / "source")
-    (work / "source").mkdir()
-    return unpack_sdist(archive, source.filename, work / "source")
+def _tree(source: LockedSource, place: Path, work: Path) -> Path:
+    """Return the tree to be built, in ``work``.
+
+    Raises:
+        InvalidSdist: it cannot be unpacked, or lacks the subdirectory.
+    """
+    if source.kind == "vcs":
+        tree = work / "source"
+        place.rename(tree)  # with its history, of which some backends make a version
+    elif source.kind == "directory":
+        tree = copy_directory(place, work / "source")
+    else:
+        (work / "source").mkdir()
+        tree = unpack_sdist(place, source.filename, work / "source")
+    inner = (tree / source.subdirectory).resolve()
+    if not inner.is_dir() or not inner.is_relative_to(tree.resolve()):
+        raise InvalidSdist(f"has no directory {source.subdirectory!r}", where=source.filename)
+    return inner
 
 
 def _keep(wheel: Path, order: Order, work: Path, maker: Maker) -> Built:

@@ -400,3 +400,89 @@ def test_a_damaged_archive_is_refused(site: Any) -> None:
     offer(site, tool("1.0"))
     site.project("alpha", "gamma")
     site.refuse(*("build", str(site.root)), code="source-unusable", status=3, says=["../../evil"])
+
+
+# --- repositories ---
+
+
+class Repository:
+    """A git repository of gamma."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        place.mkdir()
+        self.git("init", "--quiet", "--initial-branch=main")
+
+    def git(self, *words: str) -> str:
+        author = ("-c", "user.name=A", "-c", "user.email=a@example.org")
+        command = ["git", "-C", str(self.place), *author, *words]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    def commit(self, made: MadeSdist, folder: str = ".") -> str:
+        """Commit the files of ``made`` and return the commit's name."""
+        made.unpack(self.place / folder)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", "a change")
+        return self.git("rev-parse", "HEAD")
+
+    def url(self, more: str = "") -> str:
+        return f"git+{self.place.as_uri()}{more}"
+
+
+@pytest.fixture
+def repository(tmp_path: Path, request: pytest.FixtureRequest) -> Repository:
+    if shutil.which("git") is None:
+        request.getfixturevalue("missing")("git is not installed")
+    return Repository(tmp_path / "gamma.git")
+
+
+def test_a_commit_is_locked_and_stays_until_it_is_upgraded(
+    site: Any, repository: Repository, builds: list[str]
+) -> None:
+    first = repository.commit(gamma(witness=True))
+    offer(site, tool("1.0"), make_wheel("beta"))
+    site.project("alpha", f"gamma @ {repository.url('@main')}")
+    site.build()
+    assert locked(site)["vcs"] == {
+        "type": "git",
+        "url": repository.place.as_uri(),
+        "requested-revision": "main",
+        "commit-id": first,
+    }
+    second = repository.commit(gamma(more={"other.py": b"1"}))
+    site.project("alpha", "beta", f"gamma @ {repository.url('@main')}")
+    site.build()
+    assert locked(site)["vcs"]["commit-id"] == first, "the branch was followed"
+    assert builds == ["gamma"]
+    site.run("lock", str(site.root), "--upgrade-package", "gamma")
+    assert locked(site)["vcs"]["commit-id"] == second
+    site.build()
+    assert builds == ["gamma", "gamma"]
+    assert list((site.store / "tmp").iterdir()) == []
+
+
+def test_a_package_in_a_subdirectory_of_a_repository(site: Any, repository: Repository) -> None:
+    repository.commit(gamma(), "packages/gamma")
+    offer(site, tool("1.0"))
+    site.project("alpha", f"gamma @ {repository.url('#subdirectory=packages/gamma')}")
+    assert packages_of(site.build())["gamma"] == "1.0"
+    assert locked(site)["vcs"]["subdirectory"] == "packages/gamma"
+
+
+def test_a_commit_or_repository_that_is_gone(site: Any, repository: Repository) -> None:
+    repository.commit(gamma())
+    offer(site, tool("1.0"))
+    site.project("alpha", f"gamma @ {repository.url()}")
+    site.lock()
+    lock = site.root / "pylock.cpu.toml"
+    lock.write_text(lock.read_text().replace(locked(site)["vcs"]["commit-id"], "0" * 40))
+    site.refuse(
+        *("build", str(site.root), "--frozen"), code="commit-missing", status=3, says=["0" * 40]
+    )
+    shutil.rmtree(repository.place)
+    site.refuse(
+        *("build", str(site.root), "--frozen"),
+        code="repository-unreachable",
+        status=4,
+        says=["cannot be cloned"],
+    )

@@ -99,7 +99,11 @@ def test_wheel_without_sha256(hashes: dict[str, str]) -> None:
     ("source", "what"),
     [
         (
-            {"vcs": {"type": "git", "url": "https://me:w@example.org/x.git"}},
+            {"vcs": {"type": "hg", "url": "https://me:w@example.org/x", "commit-id": "a" * 40}},
+            "a repository (https://ex",
+        ),
+        (
+            {"vcs": {"type": "git", "url": "https://example.org/x", "commit-id": "--upload-pack"}},
             "a repository (https://ex",
         ),
         ({"directory": {"path": "../demo"}}, "a directory (../demo)"),
@@ -145,6 +149,29 @@ def test_a_directory_is_a_source(tmp_path: Path) -> None:
     assert (found.sha256, found.url, found.version) == ("", None, "")
 
 
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://me:word@example.org/x/demo.git", "https://example.org/x/demo.git"),
+        ("ssh://git:word@example.org/demo.git", "ssh://git@example.org/demo.git"),
+        ("file:///srv/demo.git", "file:///srv/demo.git"),
+    ],
+)
+def test_a_commit_is_a_source(url: str, kept: str) -> None:
+    commit = {"type": "git", "url": url, "requested-revision": "main", "commit-id": "a" * 40}
+    assert source(vcs={**commit, "subdirectory": "lib"}) == LockedSource(
+        name="demo",
+        version="1.0",
+        kind="vcs",
+        filename="demo.git",
+        url=kept,
+        requires=("base",),
+        commit="a" * 40,
+        revision="main",
+        subdirectory="lib",
+    )
+
+
 def test_a_wheel_is_preferred_to_the_source() -> None:
     assert answer(file(), sdist={"url": "https://example.org/demo-1.0.tar.gz"}).sha256 == "a" * 64
 
@@ -159,9 +186,10 @@ def test_a_wheel_is_preferred_to_the_source() -> None:
         ("de-mo @ file:///tmp", True, True),
         ("demo @ https://example.org/demo-1.0.zip", False, False),
         ("demo @ file:///tmp/is/not/there", False, False),
-        ("demo @ git+https://example.org/demo", False, False),
-        ("demo @ git+https://example.org/demo.whl", False, False),
-        ("demo @ git+file:///tmp/demo.tar.gz", False, False),
+        ("de-mo @ git+https://example.org/demo", True, True),
+        ("de-mo @ git+https://example.org/demo.whl", True, True),
+        ("demo @ hg+https://example.org/demo", False, False),
+        ("demo @ svn+https://example.org/demo.tar.gz", False, False),
     ],
 )
 def test_requirements_that_name_an_address(requirement: str, *, fits: bool, builds: bool) -> None:

@@ -125,10 +125,14 @@ def all_kinds(directory: Path) -> tuple[LockedSource, ...]:
     url = "https://example.org/files/{}-1.0.tar.gz"
     local = directory / "sources" / "local-1.0.tar.gz"
     folder = {"filename": "tree", "sha256": "", "size_bytes": 0, "version": "", "build": ()}
+    commit = {"kind": "vcs", "url": "ssh://git@example.org/x.git", "filename": "x.git"}
+    commit |= {"commit": "f" * 40, "revision": "main", "subdirectory": "lib"}
+    commit |= {"sha256": "", "size_bytes": 0}
     return (
-        source("address", directory, kind="archive", url=url.format("address")),
+        source("address", directory, kind="archive", url=url.format("address"), subdirectory="x"),
         source("local", directory, path=local),
         source("remote", directory, url=url.format("remote")),
+        source("repository", directory, **commit),
         source("tree", directory, kind="directory", path=directory / "tree", **folder),
     )
 
@@ -140,6 +144,10 @@ def test_sources_are_read_back_with_what_builds_them(tmp_path: Path) -> None:
     lock = parse_lock(text.encode(), tmp_path / "pylock.cpu.toml")
     assert lock.select(AMD64) == selections[AMD64]
     pins = lock.build_pins(lambda name: name != "torch")
+    assert lock.commits(lambda _: True) == {
+        "repository": ("ssh://git@example.org/x.git", "main", "f" * 40)
+    }
+    assert lock.commits(lambda _: False) == {}
     assert pins["remote"] == {"tool": "1.0"}
     assert pins["demo"] == pins["tree"] == {}
     assert lock.build_pins(lambda name: name != "remote")["remote"] == {}
@@ -272,7 +280,7 @@ def test_compact_form(tmp_path: Path) -> None:
     )
     assert load_selection(selection.to_bytes()) == selection
     whole = selection.to_bytes()
-    lies = [whole.replace(b"1234", b'"x"'), whole.replace(b'"archive"', b'"vcs"')]
+    lies = [whole.replace(b"1234", b'"x"'), whole.replace(b'"archive"', b'"svn"')]
     for damaged in (b"", b"[]", b"{}", whole[:-5], *lies, b"\xff"):
         assert load_selection(damaged) is None
 
