@@ -101,6 +101,7 @@ class SourceBuilder:
                 uv=Path(find_uv_bin()),
                 own=Path(sys.executable),
                 environ=clean_environment(self.environ),
+                offline=self.offline,
             )
             return make_wheel(order, maker)
 

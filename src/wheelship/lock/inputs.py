@@ -168,6 +168,7 @@ def _build_rules(variant: Variant) -> tuple[str, ...]:
         lines += [f"{name} requires {one}" for one in rule.requires]
         lines += [f"{name} setting {key}={one}" for key, texts in rule.settings for one in texts]
         lines += [f"{name} env {key}={text}" for key, text in rule.env]
+        lines += [f"{name} network"] if rule.network else []
     return tuple(lines)
 
 

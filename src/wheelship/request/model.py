@@ -133,11 +133,13 @@ class BuildRule:
         requires: PEP 508 strings, in addition to what the source asks for itself.
         settings: of the backend (PEP 517, "config_settings"); each may be given several times.
         env: variables of the build.
+        network: whether its build may use the network, beside the locking of what it requires.
     """
 
     requires: tuple[str, ...] = ()
     settings: tuple[tuple[str, tuple[str, ...]], ...] = ()
     env: tuple[tuple[str, str], ...] = ()
+    network: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,11 +71,15 @@ def rules_of(rules: SdistRules | None) -> dict[str, BuildRule] | None:
 
 
 def _rule(table: Table) -> BuildRule:
-    table.only({"requires", "settings", "env"})
+    table.only({"requires", "settings", "env", "network"})
+    network = table.data.get("network", False)
+    if not isinstance(network, bool):
+        table.report("network", "must be true or false", hint="network = true")
     return BuildRule(
         requires=table.each("requires", _requirement) or (),
         settings=_settings(table),
         env=_env(table),
+        network=network is True,
     )
 
 

@@ -58,6 +58,7 @@ class Order:
                     "tools": sorted([one.filename, one.sha256] for one in self.tools),
                     "requires": sorted(self.rule.requires),
                     "settings": [[key, list(texts)] for key, texts in self.rule.settings],
+                    "network": self.rule.network,
                     "env": [list(pair) for pair in self.rule.env],
                     "architecture": architecture,
                 }

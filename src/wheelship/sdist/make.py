@@ -12,6 +12,7 @@ from wheelship.files.digest import file_digest
 from wheelship.lock.model import LockedSource, LockedWheel
 from wheelship.lock.target import Target
 from wheelship.oci.platform import Platform
+from wheelship.sdist.confine import without_network
 from wheelship.sdist.declare import add_requirements
 from wheelship.sdist.directory import copy_directory
 from wheelship.sdist.elf import Needs
@@ -47,6 +48,7 @@ class Maker:
         machine: architecture of this machine (``amd64``).
         own: this process's interpreter.
         environ: all environment variables; the build gets PATH alone.
+        offline: whether the network is not to be used, whatever a rule allows.
     """
 
     store: Store
@@ -56,6 +58,7 @@ class Maker:
     uv: Path
     own: Path
     environ: Mapping[str, str]
+    offline: bool = False
 
 
 def make_wheel(order: Order, maker: Maker) -> Built:
@@ -78,12 +81,14 @@ def make_wheel(order: Order, maker: Maker) -> Built:
                 (work / "tools" / filename).symlink_to(path)
             tree = _tree(source, place, work)
             add_requirements(tree, order.rule.requires)
+            search = maker.environ.get("PATH", "")
             shop = Workshop(
                 uv=maker.uv,
                 python=python,
                 work=work,
                 tools=work / "tools",
-                path=maker.environ.get("PATH", ""),
+                path=search,
+                prefix=_confinement(order, search, maker),
             )
             wheel = build_wheel(tree, source.name, order.rule, shop)
             built = _keep(wheel, order, work, maker)
@@ -102,6 +107,22 @@ def make_wheel(order: Order, maker: Maker) -> Built:
             )
         )
     return built
+
+
+def _confinement(order: Order, path: str, maker: Maker) -> tuple[str, ...]:
+    if order.rule.network and not maker.offline:
+        return ()
+    words = without_network(path)
+    if words is None:
+        maker.emit(
+            Warned(
+                "sdist-not-confined",
+                f"this machine does not let the build of {order.source.name} run without the "
+                "network; what it loads would stand in no lock",
+                hint="allow user namespaces, and install util-linux for the program unshare",
+            )
+        )
+    return words or ()
 
 
 def _tree(source: LockedSource, place: Path, work: Path) -> Path:

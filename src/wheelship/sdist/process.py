@@ -3,8 +3,9 @@
 
 A build is a program of the source's authors. It gets no credentials (no variable of ours but PATH,
 a home and a temporary directory that are removed afterwards), and uv neither an index nor the
-network: the wheels it may install lie in one directory. What the backend itself does is not held
-back; who does not trust a source should not build it.
+network: the wheels it may install lie in one directory. Where the machine allows it the backend has
+no network either. What else it does is not held back; who does not trust a source should not build
+it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ _COMPILER = re.compile(
     r"[Nn]o such file or directory: '(?:gcc|cc|g\+\+|c\+\+)'|"
     r"(?:Unknown|Could not find|Failed to find).{0,20}[Cc]ompiler"
 )
+_NETWORK = re.compile(
+    r"[Nn]etwork is unreachable|[Nn]ame or service not known|[Cc]ould ?n.t resolve host"
+    r"|[Cc]ould not resolve host|Temporary failure in name resolution|dns error"
+)
 _HEADER = re.compile(r"fatal error: (\S+): No such file")
 
 
@@ -45,6 +50,8 @@ class Workshop:
         work: an empty directory that is removed afterwards.
         tools: a directory of the wheels that may be installed.
         python: the interpreter that runs the backend.
+        path: the value of PATH.
+        prefix: words to put before the command.
     """
 
     uv: Path
@@ -52,6 +59,7 @@ class Workshop:
     work: Path
     tools: Path
     path: str
+    prefix: tuple[str, ...] = ()
 
 
 def build_wheel(source: Path, name: str, rule: BuildRule, shop: Workshop) -> Path:
@@ -64,7 +72,8 @@ def build_wheel(source: Path, name: str, rule: BuildRule, shop: Workshop) -> Pat
         (shop.work / folder).mkdir()
     settings = shop.work / "uv.toml"
     settings.write_text(_settings(shop), "utf-8")
-    command = [str(shop.uv), "build", "--wheel", str(source), "--out-dir", str(shop.work / "out")]
+    command = [*shop.prefix, str(shop.uv), "build", "--wheel", str(source)]
+    command += ["--out-dir", str(shop.work / "out")]
     command += ["--python", str(shop.python), "--config-file", str(settings), "--no-sources"]
     # Without it uv would build what uses its own backend itself, in another version than pinned.
     command += ["--offline", "--force-pep517", "--no-create-gitignore"]
@@ -147,6 +156,8 @@ def _hint(name: str, text: str) -> str:
         # The module that setuptools 81 lost is the commonest of all; its name is no package's.
         wanted = "setuptools<81" if package in ("pkg_resources", "distutils") else package
         return f"its build needs more than it says:\n{table}requires = [{string(wanted)}]"
+    if _NETWORK.search(text):
+        return f"it wants the network, and what it loads stands in no lock:\n{table}network = true"
     if _UNMET.search(text):
         return f'ask for versions that fit together:\n{table}requires = ["…"]'
     if (header := _HEADER.search(text)) is not None:

@@ -61,6 +61,11 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
     files = {name + ".py": b"value = 1\\n"}
     if RECIPE["witness"]:
         files[name + "_witness.json"] = json.dumps(seen).encode()
+    if RECIPE["connects"]:
+        import urllib.request
+
+        with urllib.request.urlopen(RECIPE["connects"]) as answer:
+            files[name + "_loaded.txt"] = answer.read()
     for path in RECIPE["ships"]:
         with open(path, "rb") as stream:
             files[path] = stream.read()
@@ -140,6 +145,7 @@ def make_sdist(  # noqa: PLR0913 - a factory: each knob is one way a source can 
     fails: str = "",
     witness: bool = False,
     ships: Sequence[str] = (),
+    connects: str = "",
     more: Mapping[str, bytes] | None = None,
 ) -> MadeSdist:
     """Make an sdist that is built by :data:`BACKEND`, from its own files or a wheel's.
@@ -157,6 +163,7 @@ def make_sdist(  # noqa: PLR0913 - a factory: each knob is one way a source can 
         links: further arguments of the compiler.
         fails: the backend's last words, if it is to fail.
         witness: whether the wheel holds a record of what the backend saw.
+        connects: address that is loaded while the wheel is built.
         ships: of the sdist's files, those that the wheel holds too.
         more: further files.
     """
@@ -171,6 +178,7 @@ def make_sdist(  # noqa: PLR0913 - a factory: each knob is one way a source can 
         "fails": fails,
         "witness": witness,
         "ships": list(ships),
+        "connects": connects,
     }
     told = [f"Requires-Dist: {one}\n" for one in requires]
     files = {

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from wheelship.sdist import process
+from wheelship.sdist.confine import without_network
 from wheelship.testing.sdist import BACKEND, MadeSdist, make_sdist, make_tar
 from wheelship.testing.wheel import MadeWheel, make_wheel
 
@@ -300,6 +301,36 @@ def test_a_project_may_forbid_builds(site: Any, builds: list[str]) -> None:
     site.project("alpha", "gamma", table="sdist = false")
     site.refuse("build", str(site.root), "--frozen", code="not-a-wheel", status=3, says=["gamma"])
     assert builds == []
+
+
+def test_a_build_has_no_network_unless_it_is_given(
+    site: Any, request: pytest.FixtureRequest
+) -> None:
+    if without_network(os.environ["PATH"]) is None:
+        request.getfixturevalue("missing")("unshare cannot make a network namespace here")
+    site.index.documents["/model"] = b"weights"
+    offer(site, gamma(connects=f"{site.index.url}/model"), tool("1.0"))
+    site.project("alpha", "gamma")
+    site.lock()
+    error = site.refuse(
+        *("build", str(site.root)), code="sdist-build-failed", status=3, says=["unreachable"]
+    )
+    assert "/model" not in site.index.paths()
+    fix = "[tool.wheelship.sdist.gamma]\nnetwork = true"
+    assert fix in error["hint"]
+    site.project("alpha", "gamma", table=fix)
+    site.build()
+    with zipfile.ZipFile(built_wheel(site)) as archive:
+        assert archive.read("gamma_loaded.txt") == b"weights"
+
+
+def test_a_machine_that_cannot_take_the_network_away_says_so(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wheelship.sdist.make.without_network", lambda _: None)
+    offer(site, gamma(), tool("1.0"))
+    site.project("alpha", "gamma")
+    assert "warning[sdist-not-confined]" in site.run("build", str(site.root)).err
 
 
 # --- compiled code ---

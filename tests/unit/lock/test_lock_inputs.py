@@ -61,6 +61,7 @@ INPUTS = lock_inputs(PROJECT, VARIANT)
         (PROJECT, replace(VARIANT, sdist={"x": BuildRule(requires=("a",))})),
         (PROJECT, replace(VARIANT, sdist={"x": BuildRule(settings=(("a", ("b",)),))})),
         (PROJECT, replace(VARIANT, sdist={"x": BuildRule(env=(("A", "b"),))})),
+        (PROJECT, replace(VARIANT, sdist={"x": BuildRule(network=True)})),
         (PROJECT, replace(VARIANT, exclude_packages=("triton",))),
         (PROJECT, replace(VARIANT, sources=Sources(index="https://example.org/simple"))),
         (PROJECT, replace(VARIANT, sources=Sources(extra_indexes=("https://example.org/a",)))),

@@ -124,6 +124,7 @@ VALUES = [
     ('sdist = { x = { settings = { "a=b" = "c" } } }', "no name for a setting", ""),
     ("sdist = { x = { settings = { a = 1 } } }", "must be a string", 'a = "1"'),
     ('sdist = { x = { env = { "A-B" = "c" } } }', "no name for an environment variable", ""),
+    ('sdist = { x = { network = "yes" } }', "true or false", "network = true"),
     ('sdist = { x = { env = { HOME = "/" } } }', "cannot be set", ""),
     ('accelerator = "cuda"', "does not belong here", "variants.NAME"),
     ('repository = "Ghcr.io/Owner/name"', "no image repository", "lower case"),
