@@ -9,18 +9,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from wheelship.build.foundation import base_lock, base_targets
 from wheelship.build.lockfile import LOCK_NAME
 from wheelship.build.maker import maker_of
+from wheelship.build.sources import SourceBuilder, open_sources
 from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError
 from wheelship.events import Emit, Warned
 from wheelship.lock.consistency import check_gpu_targets, check_selection
 from wheelship.lock.document import lock_path
 from wheelship.lock.inputs import lock_inputs
-from wheelship.lock.model import LockedWheel
+from wheelship.lock.model import Locked, LockedWheel
 from wheelship.lock.selection import Selection, load_selection, selection_key
 from wheelship.lock.target import Target
 from wheelship.oci.platform import Platform
@@ -35,6 +36,7 @@ from wheelship.wheel.environment import Environment
 from wheelship.wheel.script import console_script
 
 if TYPE_CHECKING:
+    from wheelship.build.artifacts import StoredArtifacts
     from wheelship.fetch.fetcher import Fetcher
     from wheelship.lock.locking import Resolved
     from wheelship.lock.machine import MachineSources
@@ -71,6 +73,14 @@ class UnlockedPlatform(InputError):
     code = "unlocked-platform"
 
 
+class FetcherMaker(Protocol):
+    """Makes the door to the network."""
+
+    def __call__(self, urls: tuple[str, ...] = ()) -> Fetcher:
+        """Return it; ``urls`` are configured addresses that may carry credentials."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """The ambient things preparation needs; the functions are called when something is missing.
@@ -88,7 +98,7 @@ class Surroundings:
     store: Store
     emit: Emit
     environ: Mapping[str, str]
-    fetcher: Callable[[], Fetcher]
+    fetcher: FetcherMaker
     machine: Callable[[], MachineSources]
     apt: Path | None
     now: datetime
@@ -205,8 +215,17 @@ def prepare(
     targets, image_written = base_targets(request, variant, around, mode=mode)
     fitting = (one for one in targets if one.platform == platform)
     target = next(fitting, Target(python=variant.python, platform=platform))
-    wheels, wheels_written = _locked_wheels(request, variant, target, targets, around, mode=mode)
-    check_selection(wheels, row, target)
+    packages, wheels_written = _locked(request, variant, target, targets, around, mode=mode)
+    check_selection(packages, row, target)
+    builder = SourceBuilder(
+        store=around.store,
+        emit=around.emit,
+        artifacts=lambda: _artifacts(variant, around),
+        environ=around.environ,
+        machine=native.architecture,
+        offline=around.offline,
+    )
+    wheels = builder.wheels(packages, variant, target)
     check_gpu_targets(wheels, row, variant.gpu_targets)
     base, base_written = base_lock(request, variant, platform, around, mode=mode)
     maker = maker_of(request, variant, base, native, around, mode=mode)
@@ -275,7 +294,7 @@ def _warn_of_waivers(
                 emit(Warned("unused-waiver", text, hint="remove it"))
 
 
-def _locked_wheels(
+def _locked(
     request: Request,
     variant: Variant,
     target: Target,
@@ -283,14 +302,14 @@ def _locked_wheels(
     around: Surroundings,
     *,
     mode: LockMode,
-) -> tuple[tuple[LockedWheel, ...], bool]:
-    """Return the wheels for ``target``, and whether the lock was written for it."""
+) -> tuple[tuple[Locked, ...], bool]:
+    """Return the wheels and sources for ``target``, and whether the lock was written for it."""
     path = lock_path(request.project.root, variant.name)
     inputs = lock_inputs(request.project, variant, targets)
     current = None if mode == "frozen" else str(inputs.digest)
     selection = _selection(path, target, around.store)
     if selection is not None and current in (None, selection.request):
-        return selection.wheels, False
+        return selection.packages, False
     if mode != "update":
         from wheelship.lock.read import read_lock as read_wheels
 
@@ -301,7 +320,7 @@ def _locked_wheels(
     resolve_wheels(request, variant, around, targets=targets).write()
     selection = _selection(path, target, around.store)
     assert selection is not None  # noqa: S101 - the lock was just written for this target
-    return selection.wheels, True
+    return selection.packages, True
 
 
 def _selection(path: Path, target: Target, store: Store) -> Selection | None:
@@ -319,7 +338,7 @@ def _selection(path: Path, target: Target, store: Store) -> Selection | None:
 
     lock = parse_lock(data, path)
     try:
-        selection = Selection(request=lock.request, wheels=lock.select(target))
+        selection = Selection(request=lock.request, packages=lock.select(target))
     except LockLacksPlatform:
         return None
     store.mark(key, selection.to_bytes().decode())
@@ -352,26 +371,46 @@ def resolve_wheels(
     from wheelship.lock.resolve import Upgrade
     from wheelship.lock.uv import clean_environment
 
-    context = LockContext(
-        uv=Path(find_uv_bin()),
-        python=Path(sys.executable),
-        environment=clean_environment(around.environ),
-        machine=around.machine(),
-        size_of=lambda url: around.fetcher().size(url),
-        emit=around.emit,
-        offline=around.offline,
-    )
     root = request.project.root
     others = [lock_path(root, name) for name in request.variants if name != variant.name]
     siblings = Siblings(
         made=made,
         found=read_locks(path for path in others if all(path != one.path for one in made)),
     )
-    return resolve_variant(
-        request.project,
-        variant,
-        context,
-        upgrade or Upgrade(),
-        targets=targets,
-        siblings=siblings,
+    with open_sources(
+        around.store,
+        lambda: _artifacts(variant, around),
+        environ=around.environ,
+        offline=around.offline,
+    ) as source:
+        context = LockContext(
+            uv=Path(find_uv_bin()),
+            python=Path(sys.executable),
+            environment=clean_environment(around.environ),
+            machine=around.machine(),
+            size_of=lambda url: around.fetcher().size(url),
+            emit=around.emit,
+            offline=around.offline,
+            source=source,
+        )
+        return resolve_variant(
+            request.project,
+            variant,
+            context,
+            upgrade or Upgrade(),
+            targets=targets,
+            siblings=siblings,
+        )
+
+
+def _artifacts(variant: Variant, around: Surroundings) -> StoredArtifacts:
+    """Return where sources, and what they are built with, come from."""
+    from wheelship.build.artifacts import StoredArtifacts
+
+    return StoredArtifacts(
+        around.store,
+        find_links=lambda: variant.sources.find_links + around.machine().find_links,
+        locate=lambda _: (),
+        fetcher=lambda: around.fetcher(index_urls(variant, around)),
+        emit=around.emit,
     )

@@ -104,7 +104,7 @@ def surroundings(
         store=store,
         emit=emit,
         environ=settings.environ,
-        fetcher=lambda: make_fetcher(settings, offline=offline),
+        fetcher=lambda urls=(): make_fetcher(settings, offline=offline, urls=urls),
         machine=lambda: _machine(settings),
         apt=_APT if _APT.is_dir() else None,
         now=datetime.now(UTC),

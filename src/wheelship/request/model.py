@@ -14,6 +14,7 @@ from wheelship.request.uv import UvSettings
 __all__ = [
     "Accelerator",
     "Budget",
+    "BuildRule",
     "Check",
     "CheckRequest",
     "Health",
@@ -146,6 +147,23 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRule:
+    """How the wheel of a package is built that has only its source.
+
+    Attributes:
+        requires: PEP 508 strings, in addition to what the source asks for itself.
+        settings: of the backend (PEP 517, "config_settings"); each may be given several times.
+        env: variables of the build.
+        network: whether its build may use the network, beside the locking of what it requires.
+    """
+
+    requires: tuple[str, ...] = ()
+    settings: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    network: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sources:
     """Where wheels and packages come from.
 
@@ -179,6 +197,8 @@ class Variant:
         env: the user's own variables, which win over those of the accelerator's data.
         user: ``(uid, gid)``.
         writable: absolute directories the service may write to.
+        sdist: how packages are built that have only their source, by normalised name; None = no
+            package may be built.
         include / exclude: globs of project files for the application layer, relative to the root.
         requirements, constraints: PEP 508 strings in the place of the project's own, where the
             variant names its requirements files; else None and empty.
@@ -201,6 +221,7 @@ class Variant:
     constraints: tuple[str, ...] = ()
     omit: dict[str, tuple[str, ...]]
     sources: Sources
+    sdist: dict[str, BuildRule] | None = field(default_factory=dict)
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     command: tuple[str, ...] | None = None
