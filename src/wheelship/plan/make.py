@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 
 from wheelship.archive.result import CODEC, WRITER_VERSION
@@ -62,7 +63,8 @@ class Inputs:
     """What a plan is made of.
 
     ``name`` is the image's; ``environment`` are the variables of the accelerator's data, and
-    ``gpu_packages`` the packages of its families; ``base`` is what images stand on.
+    ``gpu_packages`` the packages of its families; ``base`` is what images stand on. What the
+    others are, :class:`ImagePlan` says.
     """
 
     name: str
@@ -74,7 +76,9 @@ class Inputs:
     snapshot: Snapshot
     environment: dict[str, str]
     created: str
-    gpu_packages: frozenset[str] = frozenset()
+    gpu_packages: tuple[str, ...] = ()
+    foreign_libraries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    trusted: frozenset[str] = frozenset()
 
 
 def plan_image(inputs: Inputs) -> ImagePlan:
@@ -110,6 +114,8 @@ def plan_image(inputs: Inputs) -> ImagePlan:
         layer_limit=variant.layers,
         gpu_targets=variant.gpu_targets,
         gpu_packages=inputs.gpu_packages,
+        foreign_libraries=inputs.foreign_libraries,
+        trusted=inputs.trusted,
     )
 
 
