@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,6 +35,7 @@ class LockInputs:
         builds: digest of what the data files say about where builds for the accelerator come from.
         find_links: the project's own; relative to the project where they are inside it.
         bases: where the base is no Debian of ours, Python and C library of each platform's.
+        gpu_targets: those of the image, where device code is a matter of packages.
     """
 
     python: str
@@ -49,6 +50,7 @@ class LockInputs:
     torch_index: str = ""
     find_links: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
+    gpu_targets: tuple[str, ...] = ()
     version: int = LOCK_VERSION
 
     @property
@@ -113,6 +115,7 @@ _LABELS = {
     "platforms": "platform",
     "requirements": "requirement",
     "bases": "base",
+    "gpu_targets": "GPU target",
 }
 
 
@@ -144,6 +147,7 @@ def lock_inputs(project: Project, variant: Variant, targets: Iterable[Target] = 
             for one in sorted(targets, key=lambda one: one.platform)
             if one.release is not None
         ),
+        gpu_targets=variant.gpu_targets if any(one.devices for one in row.families) else (),
     )
 
 
@@ -159,8 +163,11 @@ def _builds(row: AcceleratorRow) -> str:
             "labels": family.labels,
             "index": family.index,
             "unlabelled": family.unlabelled,
+            **({"plain": family.plain} if family.plain else {}),
+            **({"devices": asdict(family.devices)} if family.devices else {}),
         }
         for family in row.families
+        if family.index is not None
     ]
     return Digest.of(canonical_json({"families": families})).hex[:16]
 

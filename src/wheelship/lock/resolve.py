@@ -103,6 +103,7 @@ class Resolver:
                     row=self.row,
                     target=target,
                     replacement=self._replacement(),
+                    gpu_targets=self.inputs.gpu_targets,
                 )
                 run = _Run(Path(place), self, target, routes, members, local)
                 try:
@@ -165,13 +166,17 @@ class _Run:
     def _project(self) -> GeneratedProject:
         resolver = self.resolver
         wheels = [wheel for route in self.routes for wheel in route.wheels]
+        devices = [route.requirement for route in self.routes if route.extras]
+        known = [f"{route.package}{route.versions}" for route in self.routes if route.versions]
         own = write_index(self.directory / "local", wheels, resolver.sha256_of) if wheels else ""
         return GeneratedProject(
             name=resolver.name,
-            requirements=[*resolver.inputs.requirements, *sorted(self.members)],
-            constraints=resolver.inputs.constraints,
+            requirements=[*resolver.inputs.requirements, *sorted(self.members), *devices],
+            constraints=[*resolver.inputs.constraints, *known],
             exclude=resolver.inputs.exclude,
-            sources={route.package: route.index or own for route in self.routes},
+            sources={
+                route.package: route.index or own for route in self.routes if route.kind != "public"
+            },
             index=self._index(),
             extra_indexes=()
             if resolver.machine.no_index
@@ -221,6 +226,13 @@ def _explained(
             hint = (
                 f"name a directory with a wheel of {route.package} that fits, or another index:\n"
                 'find-links = ["wheels"]\ntorch-index = "https://example.org/whl"'
+            )
+            if route.public:
+                hint += "\nor take the builds of the public index that are known to fit:\n"
+                hint += 'torch-index = "public"'
+        elif route.versions and route.package in _words(error.message):
+            notes.append(
+                f"of {route.package} the public index has builds that fit for {route.versions} only"
             )
     if machine.ignored_indexes and type(error) is Unresolvable:
         notes.append(f"pip's local indexes are not used: {', '.join(machine.ignored_indexes)}")

@@ -11,6 +11,7 @@ from typing import Literal
 from wheelship.oci.platform import Platform
 
 __all__ = [
+    "PUBLIC",
     "Accelerator",
     "Budget",
     "Check",
@@ -22,6 +23,9 @@ __all__ = [
     "Variant",
     "Waiver",
 ]
+
+PUBLIC = "public"
+"""In the place of the address of an accelerator's index: the main index is asked."""
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -132,7 +136,8 @@ class Sources:
         find_links: absolute local directories of wheels, in order of preference.
         index: URL of the main package index, or None for uv's own default.
         extra_indexes: further index URLs.
-        torch_index: replacement of the accelerator's own index (URL or absolute directory).
+        torch_index: replacement of the accelerator's own index: URL, absolute directory, or
+            :data:`PUBLIC`, the main index held to the builds there that fit.
         debian_mirror: mirror URL, or None to read the machine's apt sources.
     """
 
