@@ -11,12 +11,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from wheelship.build.consistent import (
+    check_consistency,
+    foreign_libraries,
+    gpu_packages,
+    trusted_wheels,
+)
 from wheelship.build.foundation import base_lock, base_targets
 from wheelship.build.lockfile import LOCK_NAME
 from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError
-from wheelship.events import Emit, Warned
-from wheelship.lock.consistency import check_gpu_targets, check_selection
+from wheelship.events import Emit, Warned, discard
 from wheelship.lock.document import lock_path
 from wheelship.lock.inputs import lock_inputs
 from wheelship.lock.model import LockChange, LockedWheel
@@ -167,8 +172,14 @@ def prepare(
     fitting = (one for one in targets if one.platform == platform)
     target = next(fitting, Target(python=variant.python, platform=platform))
     wheels, wheels_written = _locked_wheels(request, variant, target, targets, around, mode=mode)
-    check_selection(wheels, row, target)
-    check_gpu_targets(wheels, row, variant.gpu_targets)
+    check_consistency(
+        wheels,
+        variant,
+        target,
+        store=around.store,
+        # What was resolved a moment ago has been commented on.
+        emit=discard if wheels_written else around.emit,
+    )
     base, base_written = base_lock(request, variant, platform, around, mode=mode)
     note("lock")
     interpreter = Environment(python=variant.python).interpreter
@@ -186,7 +197,9 @@ def prepare(
             snapshot=sources,
             environment=dict(row.environment),
             created=around.created,
-            gpu_packages=frozenset(name for one in row.families for name in one.packages),
+            gpu_packages=gpu_packages(row),
+            foreign_libraries=foreign_libraries(row),
+            trusted=trusted_wheels(row, wheels),
         )
     )
     written = [

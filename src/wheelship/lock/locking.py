@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wheelship.events import Emit, Finished, Started, Warned
 from wheelship.fetch.url import has_credentials, origin
-from wheelship.lock.consistency import check_machine, check_selection
+from wheelship.lock.consistency import advice_on, check_machine, check_selection, subject_of
 from wheelship.lock.document import lock_path, render_lock, write_lock
 from wheelship.lock.errors import MissingLock
 from wheelship.lock.inputs import lock_inputs
@@ -73,7 +73,7 @@ def lock_variant(
 
     Raises:
         Unresolvable, SdistOnly, NotAWheel, MissingHash: the requirements have no usable answer.
-        WrongAccelerator, AcceleratorLacksPlatform: the answer does not suit the accelerator.
+        InconsistentPackages, AcceleratorLacksPlatform: the answer does not suit the accelerator.
         InvalidLock: there is a lock, but it is damaged; its versions would be lost.
         NetworkError, MachineError: an index, uv or the disk failed.
     """
@@ -106,7 +106,7 @@ def lock_variant(
             pins = _pins(before, selections, target, upgrade)
             # What is new for the first platform is taken over by the others where they can.
             wheels = resolver.resolve(target, pins, _KEEP_ALL if selections else upgrade)
-            check_selection(wheels, row, target)
+            check_selection(subject_of(wheels, variant, target))
             selections[target] = wheels
         write_lock(path, render_lock(inputs, selections, path.parent))
     except BaseException:
@@ -114,6 +114,7 @@ def lock_variant(
         raise
     packages = {(wheel.name, wheel.version) for one in selections.values() for wheel in one}
     context.emit(Finished("resolve", variant.name, "done", f"{len(packages)} packages"))
+    _advise(variant, context, selections)
     _warn_of_credentials(variant, context, selections)
     return compare_locks(before.versions() if before else (), packages)
 
@@ -137,6 +138,19 @@ def _pins(
     for wheels in selections.values():
         pins |= {wheel.name: wheel.version for wheel in wheels}
     return pins
+
+
+def _advise(
+    variant: Variant, context: LockContext, selections: Mapping[Target, tuple[LockedWheel, ...]]
+) -> None:
+    """Warn of what is no mistake and yet not what was meant, once for all platforms."""
+    found = (
+        finding
+        for target, wheels in selections.items()
+        for finding in advice_on(subject_of(wheels, variant, target))
+    )
+    for code, message, hint in dict.fromkeys((one.code, str(one), one.hint) for one in found):
+        context.emit(Warned(code, message, hint))
 
 
 def _warn_of_credentials(

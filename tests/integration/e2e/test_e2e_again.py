@@ -30,8 +30,12 @@ _SPARED = (
     "wheelship.build.bases",
     "wheelship.build.device_code",
     "wheelship.build.produce",
+    "wheelship.lock.consistency",
+    "wheelship.lock.findings",
     "wheelship.registry.client",
+    "wheelship.variant.compatibility",
     "wheelship.variant.gpu",
+    "wheelship.wheel.needed",
     "wheelship.wheel.reader",
     "zlib_ng",
 )
