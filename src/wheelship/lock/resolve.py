@@ -142,6 +142,7 @@ class Resolver:
                     row=self.row,
                     target=target,
                     replacement=self._replacement(),
+                    gpu_targets=self.inputs.gpu_targets,
                 )
                 run = _Run(
                     Path(place), self, target, routes, own, members, local, constraints, sources
@@ -259,10 +260,12 @@ class _Run:
     def _project(self) -> GeneratedProject:
         resolver, rules = self.resolver, self.resolver.rules or {}
         inputs, settings = resolver.inputs, resolver.settings
+        devices = [route.requirement for route in self.routes if route.extras]
+        known = [f"{route.package}{route.versions}" for route in self.routes if route.versions]
         return GeneratedProject(
             name=resolver.name,
-            requirements=[*inputs.requirements, *sorted(self.members)],
-            constraints=self.constraints,
+            requirements=[*inputs.requirements, *sorted(self.members), *devices],
+            constraints=[*self.constraints, *known],
             exclude=inputs.exclude,
             sources=self._places(),
             index=self._index(),
@@ -291,7 +294,11 @@ class _Run:
         page = ""
         if wheels:
             page = write_index(self.directory / "local", wheels, self.resolver.sha256_of)
-        places = {name: Place("index", route.index or page) for name, route in routes.items()}
+        places = {
+            name: Place("index", route.index or page)
+            for name, route in routes.items()
+            if route.kind != "public"
+        }
         for name, own in preferred.items():
             places[name] = own.place or Place("index", page)
         return places
@@ -375,6 +382,13 @@ def _explained(
             hint = (
                 f"name a directory with a wheel of {route.package} that fits, or another index:\n"
                 'find-links = ["wheels"]\ntorch-index = "https://example.org/whl"'
+            )
+            if route.public:
+                hint += "\nor take the builds of the public index that are known to fit:\n"
+                hint += 'torch-index = "public"'
+        elif route.versions and route.package in _words(error.message):
+            notes.append(
+                f"of {route.package} the public index has builds that fit for {route.versions} only"
             )
     if machine.ignored_indexes and type(error) is Unresolvable:
         notes.append(f"pip's local indexes are not used: {', '.join(machine.ignored_indexes)}")

@@ -12,7 +12,7 @@ from typing import TypedDict, cast
 from wheelship.oci.platform import Platform
 from wheelship.request.errors import InvalidValue
 from wheelship.request.gate import Probe, read_budget, read_check, read_health, read_waivers
-from wheelship.request.model import Budget, Check, Waiver
+from wheelship.request.model import PUBLIC, Budget, Check, Waiver
 from wheelship.request.requirement import BASE_PYTHONS
 from wheelship.request.sdist import SdistRules, merge_sdist, read_sdist
 from wheelship.request.table import Table, quoted
@@ -131,7 +131,7 @@ def read_settings(table: Table, root: Path) -> Settings:
         omit=_omit(table),
         find_links=table.each("find-links", lambda text: _directory(text, root)),
         indexes=_indexes(table),
-        torch_index=table.parsed("torch-index", lambda text: _url_or_directory(text, root)),
+        torch_index=table.parsed("torch-index", lambda text: _torch_index(text, root)),
         sdist=read_sdist(table),
         debian_mirror=table.parsed("debian-mirror", parse_url),
         app=_app(table),
@@ -272,5 +272,7 @@ def _directory(text: str, root: Path) -> Path:
     return path
 
 
-def _url_or_directory(text: str, root: Path) -> str:
+def _torch_index(text: str, root: Path) -> str:
+    if text == PUBLIC:  # a directory of that name is "./public"
+        return text
     return parse_url(text) if "://" in text else str(_directory(text, root))

@@ -299,8 +299,11 @@ def _gpu_targets(table: Table, accelerator: Accelerator) -> tuple[str, ...]:
         return ()
     for target in targets:
         if not _GPU_TARGETS[accelerator].fullmatch(target):
+            others = [one for one, form in _GPU_TARGETS.items() if form.fullmatch(target)]
+            told = f", but one of {others[0]}" if others else ""
             hint = f'gpu-targets = ["{_EXAMPLES[accelerator][1]}"]'
-            table.report("gpu-targets", f"{target!r} is no target of {accelerator}", hint=hint)
+            message = f"{target!r} is no target of {accelerator}{told}"
+            table.report("gpu-targets", message, hint=hint)
     return tuple(dict.fromkeys(targets))
 
 
