@@ -30,7 +30,7 @@ class Turns:
     def itertracks(self, yield_label):
         assert yield_label
         yield SimpleNamespace(start=3.004, end=6.701), "A", "SPEAKER_01"
-        yield SimpleNamespace(start=8.6, end=11.7), "B", "SPEAKER_00"
+        yield SimpleNamespace(start=8.6, end=14.97), "B", "SPEAKER_00"
 
 class Pipeline:
     @classmethod
@@ -92,7 +92,7 @@ def test_turns_of_the_pipeline_are_the_answer(
     assert response.status_code == 200
     assert response.json()["segments"] == [
         {"start": 3.0, "end": 6.7, "speaker": "SPEAKER_01"},
-        {"start": 8.6, "end": 11.7, "speaker": "SPEAKER_00"},
+        {"start": 8.6, "end": 14.09, "speaker": "SPEAKER_00"},
     ]
 
 

@@ -12,7 +12,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from speech_service.audio import SAMPLE_RATE
-from speech_service.vad.span import Span
+from speech_service.vad.span import Span, to_seconds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,10 +57,10 @@ class Diarizer:
 
             waveform = torch.from_numpy(samples).unsqueeze(0)
             answer = self._pipeline({"waveform": waveform, "sample_rate": SAMPLE_RATE})
-        turns = answer.speaker_diarization.itertracks(yield_label=True)
+        end = to_seconds(len(samples))  # the models' last window may reach beyond it
         return [
-            Span(round(turn.start, 2), round(turn.end, 2), str(speaker))
-            for turn, _, speaker in turns
+            Span(round(turn.start, 2), min(round(turn.end, 2), end), str(speaker))
+            for turn, _, speaker in answer.speaker_diarization.itertracks(yield_label=True)
         ]
 
 

@@ -92,7 +92,8 @@ def _open(wanted: Sequence[str], threads: int) -> onnxruntime.InferenceSession:
         try:
             return _session(provider, threads)
         except Exception as error:  # each provider has errors of its own
-            logger.warning("%s does not work here, trying the next: %s", provider, error)
+            reason = str(error).strip()
+            logger.warning("%s does not work here and is not used: %s", provider, reason)
     return _session(CPU, threads)
 
 
