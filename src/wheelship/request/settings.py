@@ -127,7 +127,7 @@ def read_settings(table: Table, root: Path) -> Settings:
         omit=_omit(table),
         find_links=table.each("find-links", lambda text: _directory(text, root)),
         indexes=_indexes(table),
-        torch_index=table.parsed("torch-index", lambda text: _torch_index(text, root)),
+        torch_index=table.parsed("torch-index", lambda text: _url_or_directory(text, root)),
         debian_mirror=table.parsed("debian-mirror", parse_url),
         app=_app(table),
         command=_arguments(table, "command"),
@@ -270,7 +270,5 @@ def _directory(text: str, root: Path) -> Path:
     return path
 
 
-def _torch_index(text: str, root: Path) -> str:
-    if text == "public":  # no address: the main index is asked, for builds that fit
-        return text
+def _url_or_directory(text: str, root: Path) -> str:
     return parse_url(text) if "://" in text else str(_directory(text, root))

@@ -321,8 +321,3 @@ one = "my_service.plugin"
     request = read(pyproject(project=project))
     assert request.project.scripts == {"serve": "my_service.cli:main"}
     assert request.project.entry_points == {"my.plugins": {"one": "my_service.plugin"}}
-
-
-def test_public_is_no_directory(read: Read) -> None:
-    sources = read(pyproject('torch-index = "public"\n')).variants["cpu"].sources
-    assert sources.torch_index == "public"
