@@ -100,7 +100,7 @@ class VariantReader:
             writable=settings["writable"] or (),
             labels=settings["labels"] or {},
             health=_health(settings, port, at),
-            check=settings["check"] or Check(),
+            check=Check(imports=settings["check_imports"] or (), request=settings["check_request"]),
             budget=settings["budget"] or Budget(),
             bytecode="none" if settings["bytecode"] == "none" else "all",
             layers=settings["layers"] or 40,
