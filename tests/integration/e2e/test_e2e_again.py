@@ -37,7 +37,14 @@ _SPARED = (
 )
 
 
-def test_a_build_with_nothing_to_do_imports_none_of_the_machinery(site: Any) -> None:
+@pytest.mark.parametrize("platforms", [(), ("amd64", "arm64")], ids=["one", "two"])
+def test_a_build_with_nothing_to_do_imports_none_of_the_machinery(
+    site: Any, platforms: tuple[str, ...]
+) -> None:
+    if platforms:
+        site.bases(*platforms)
+        site.project("alpha", table='platforms = ["linux/amd64", "linux/arm64"]')
+
     def imported() -> set[str]:
         command = [sys.executable, "-P", "-c", _MODULES, "build", str(site.root), "--quiet"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
