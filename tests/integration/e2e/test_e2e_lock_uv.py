@@ -369,9 +369,11 @@ def test_exclude_newer_does_not_hide_local_wheels(site: Any) -> None:
     make_wheel("app").write(site.root / "wheels")
     site.serve(make_wheel("helper"))
     uv = '[tool.uv]\nexclude-newer = "2026-01-01T00:00:00Z"\n'
-    write(site, "app", project=uv, table='find-links = ["wheels"]')
-    lock(site)
-    assert versions(site) == {"app": "1.0"}
+    sources = '[tool.uv.sources]\napp = { path = "wheels" }\n'
+    for project, table in ((uv + sources, ""), (uv, 'find-links = ["wheels"]')):
+        write(site, "app", project=project, table=table)
+        lock(site)
+        assert versions(site) == {"app": "1.0"}
     write(site, "helper", project=uv)
     error = site.refuse("lock", str(site.root), code="unresolvable", status=3)
     assert "exclude-newer" in error["message"]
