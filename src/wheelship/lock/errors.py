@@ -10,6 +10,7 @@ from wheelship.errors import InputError, MachineError, NetworkError
 __all__ = [
     "AcceleratorLacksPlatform",
     "HashDiffers",
+    "HashNotAllowed",
     "IndexOffline",
     "IndexUnauthorized",
     "IndexUnreachable",
@@ -156,6 +157,12 @@ class HashDiffers(InputError):
     """An index has another file than the one ``uv.lock`` names."""
 
     code = "hash-differs"
+
+
+class HashNotAllowed(InputError):
+    """Requirements files name hashes, and a wheel is not among them."""
+
+    code = "hash-not-allowed"
 
 
 class LockNotWritable(MachineError):

@@ -17,7 +17,7 @@ from wheelship.fetch.url import without_credentials
 from wheelship.lock.target import Target
 from wheelship.oci.config import canonical_json
 from wheelship.oci.digest import Digest
-from wheelship.request.choice import chosen_extras, chosen_requirements
+from wheelship.request.choice import allowed_hashes, chosen_extras, chosen_requirements
 from wheelship.request.model import Project, Variant
 from wheelship.request.uv import UvSettings, UvSource
 from wheelship.variant.accelerator import accelerator_row
@@ -40,6 +40,7 @@ class LockInputs:
         overrides, environments, options, metadata, no_binary: what the project tells uv.
         uv_sources: the only place where a package may come from, one line each.
         uv_lock: SHA-256 of the ``uv.lock`` whose versions are used.
+        hashes: digest of the hashes in requirements files; empty where there are none.
     """
 
     python: str
@@ -62,6 +63,7 @@ class LockInputs:
     no_binary: tuple[str, ...] = ()
     uv_sources: tuple[str, ...] = ()
     uv_lock: str = ""
+    hashes: str = ""
     version: int = LOCK_VERSION
 
     @property
@@ -138,6 +140,7 @@ _LABELS = {
 _CHANGED = {
     "builds": "the known builds of the accelerator changed",
     "uv_lock": "uv.lock changed",
+    "hashes": "the hashes in requirements files changed",
 }
 """What is said of digests, which tell a reader nothing."""
 
@@ -182,11 +185,19 @@ def lock_inputs(project: Project, variant: Variant, targets: Iterable[Target] = 
             for one in uv.chosen(chosen_extras(project, variant), variant.groups)
         ),
         uv_lock=project.uv_lock,
+        hashes=_hashes(project, variant),
     )
 
 
 def _sorted(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({text.strip() for text in texts}))
+
+
+def _hashes(project: Project, variant: Variant) -> str:
+    hashes = allowed_hashes(project, variant)
+    if hashes is None:
+        return ""
+    return Digest.of(canonical_json({name: sorted(one) for name, one in hashes.items()})).hex[:16]
 
 
 def _builds(row: AcceleratorRow) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from wheelship.errors import InputError
 from wheelship.events import Emit, Finished, Started, Warned
 from wheelship.fetch.url import has_credentials, origin
+from wheelship.lock.allowed import check_allowed
 from wheelship.lock.change import LockChange, Locked, compare_locks
 from wheelship.lock.consistency import check_machine, check_selection
 from wheelship.lock.current import check_current
@@ -25,7 +26,7 @@ from wheelship.lock.resolve import Resolver, Upgrade
 from wheelship.lock.target import Target
 from wheelship.lock.uv import Uv
 from wheelship.lock.uv_lock import read_uv_lock
-from wheelship.request.choice import chosen_extras
+from wheelship.request.choice import allowed_hashes, chosen_extras
 from wheelship.request.model import Project, Variant
 from wheelship.request.requirement import requirement_name
 from wheelship.request.uv import index_variable
@@ -157,6 +158,7 @@ def resolve_variant(
             asked = _KEEP_ALL if selections else upgrade
             wheels = resolve_held(resolver, target, pins, asked, held)
             held.check_hashes(wheels)
+            check_allowed(wheels, allowed_hashes(project, variant), row)
             check_selection(wheels, row, target)
             selections[target] = wheels
     except BaseException:

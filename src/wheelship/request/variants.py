@@ -85,6 +85,7 @@ class VariantReader:
             exclude_packages=settings["exclude_packages"] or (),
             requirements=project.dependencies if own else None,
             constraints=project.constraints if own else (),
+            hashes=project.hashes if own else None,
             omit=settings["omit"] or {},
             sources=self._sources(settings, files),
             include=include,
@@ -129,6 +130,7 @@ class VariantReader:
             project,
             dependencies=(*before[0], *files.requirements),
             constraints=(*before[1], *files.constraints),
+            hashes=files.allowed_files(),
         )
         return seen, files
 

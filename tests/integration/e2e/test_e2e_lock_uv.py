@@ -501,3 +501,35 @@ requirements = ["requirements.txt", "plain.txt"]
     (site.root / "plain.txt").unlink()
     error = site.refuse("lock", str(site.root), code="configuration", status=3, hinted=False)
     assert "plain.txt" in error["message"]
+
+
+def test_hashes_in_requirements_files_are_held_to(site: Any) -> None:
+    """As ``pip-compile --generate-hashes`` writes them: one line per file, all or nothing."""
+    app = make_wheel("app", "1.0", requires=["helper"])
+    helper = make_wheel("helper", "1.0")
+    site.serve(app, helper, make_wheel("torch", "2.13.0+cpu", tag=TAG, purelib=False))
+    (site.root / "pyproject.toml").unlink()
+    (site.root / "wheelship.toml").write_text(
+        f'python = "3.11"\ncommand = ["demo"]\nindex = "{site.index.simple_url}"\n'
+        f'torch-index = "{site.index.simple_url}"\n'
+    )
+    lines = [
+        f"app==1.0 --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{app.sha256}  # via nobody",
+        f"helper==1.0 \\\n    --hash=md5:00 --hash=sha256:{helper.sha256}",
+        f"torch==2.13.0 --hash=sha256:{'1' * 64}",
+    ]
+    requirements = site.root / "requirements.txt"
+    requirements.write_text("\n".join(lines))
+    lock(site)
+    assert versions(site) == {"app": "1.0", "helper": "1.0", "torch": "2.13.0+cpu"}
+    requirements.write_text("\n".join([lines[0], lines[2]]))
+    says = ["the hashes in requirements files changed"]
+    site.refuse("lock", str(site.root), "--check", code="lock-out-of-date", status=3, says=says)
+    says = ["helper-1.0-py3-none-any.whl: no hash is given for the package"]
+    site.refuse("lock", str(site.root), code="hash-not-allowed", status=3, says=says)
+    requirements.write_text("\n".join([lines[0].replace(app.sha256, "2" * 64), *lines[1:]]))
+    says = ["app-1.0-py3-none-any.whl: no hash of this file is given"]
+    site.refuse("lock", str(site.root), code="hash-not-allowed", status=3, says=says)
+    requirements.write_text("app --hash=md5:00")
+    says = ["requirements.txt:1", "has no sha256"]
+    site.refuse("lock", str(site.root), code="configuration", status=3, says=says)
