@@ -19,7 +19,7 @@ from wheelship.build.prepare import Surroundings, resolve_wheels
 from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError, WheelshipError
 from wheelship.events import Warned
-from wheelship.lock.change import LockChange, Locked, compare_locks
+from wheelship.lock.change import Listed, LockChange, compare_locks
 from wheelship.lock.document import lock_path
 from wheelship.lock.errors import LockOutOfDate
 from wheelship.lock.inputs import lock_inputs
@@ -174,9 +174,9 @@ def _lock(
     return VariantLocked(wheels=resolved.change, base=base), resolved.lock
 
 
-def _base(request: Request, variant: Variant, around: Surroundings) -> list[Locked]:
+def _base(request: Request, variant: Variant, around: Surroundings) -> list[Listed]:
     """Return what the locked base of a variant is made of, as far as it is locked."""
-    found: list[Locked] = []
+    found: list[Listed] = []
     for platform in sorted(set(variant.platforms)):
         try:
             base, _ = base_lock(request, variant, platform, around, mode="frozen")
@@ -186,15 +186,15 @@ def _base(request: Request, variant: Variant, around: Surroundings) -> list[Lock
     return found
 
 
-def _parts(base: Foundation, platform: str) -> Iterator[Locked]:
+def _parts(base: Foundation, platform: str) -> Iterator[Listed]:
     if isinstance(base, DebianLock):
         for one in base.packages:
-            yield Locked(
+            yield Listed(
                 platform=platform, name=one.name, version=one.version, size_bytes=one.size_bytes
             )
         return
     size = sum(layer.size_bytes for layer in base.layers)
-    yield Locked(platform=platform, name=base.reference, version=str(base.digest), size_bytes=size)
+    yield Listed(platform=platform, name=base.reference, version=str(base.digest), size_bytes=size)
 
 
 def _placed(error: WheelshipError) -> str:

@@ -219,7 +219,10 @@ def _source(source: UvSource, uv: UvSettings, root: Path) -> str:
     place = source.place
     if source.kind == "index" and (index := uv.index(place)) is not None:
         place = f"{place} {_place(index.address, root)}"
-    elif source.kind != "source":
+    elif source.kind == "source":
+        where = without_credentials(source.address.removeprefix("git+"))
+        place = f"{place} {where.replace(root.as_uri(), '.')}".rstrip()
+    else:
         place = _place(place, root)
     marker = f"; {source.marker}" if source.marker else ""
     return f"{source.package}: {source.kind} {place}{marker}"

@@ -11,7 +11,7 @@ from wheelship.errors import InputError
 from wheelship.events import Emit, Finished, Started, Warned
 from wheelship.fetch.url import has_credentials, origin
 from wheelship.lock.allowed import check_allowed
-from wheelship.lock.change import LockChange, Locked, compare_locks
+from wheelship.lock.change import Listed, LockChange, compare_locks
 from wheelship.lock.consistency import check_machine, check_selection
 from wheelship.lock.current import check_current
 from wheelship.lock.document import lock_path, render_lock, write_lock
@@ -214,7 +214,7 @@ def _direct(inputs: LockInputs | None) -> frozenset[str]:
     )
 
 
-def _packages_of(lock: Lock | None, targets: Iterable[Target]) -> Iterator[Locked]:
+def _packages_of(lock: Lock | None, targets: Iterable[Target]) -> Iterator[Listed]:
     """Yield what a lock held; where it cannot be used as it stands, its versions alone."""
     if lock is None:
         return
@@ -225,13 +225,13 @@ def _packages_of(lock: Lock | None, targets: Iterable[Target]) -> Iterator[Locke
             continue
         except InputError:
             for name, version in lock.pins(target).items():
-                yield Locked(platform=str(target.platform), name=name, version=version)
+                yield Listed(platform=str(target.platform), name=name, version=version)
 
 
-def _packages(selections: Mapping[Target, Iterable[LockedWheel]]) -> Iterator[Locked]:
+def _packages(selections: Mapping[Target, Iterable[LockedWheel]]) -> Iterator[Listed]:
     for target, wheels in selections.items():
         for wheel in wheels:
-            yield Locked(
+            yield Listed(
                 platform=str(target.platform),
                 name=wheel.name,
                 version=wheel.version,

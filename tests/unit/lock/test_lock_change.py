@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from wheelship.lock.change import Locked, PackageChange, compare_locks
+from wheelship.lock.change import Listed, PackageChange, compare_locks
 
 
-def locked(name: str, version: str, size: int = 0, *requires: str, on: str = "amd64") -> Locked:
-    return Locked(
+def locked(name: str, version: str, size: int = 0, *requires: str, on: str = "amd64") -> Listed:
+    return Listed(
         platform=f"linux/{on}", name=name, version=version, size_bytes=size, requires=requires
     )
 
