@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from wheelship.build.foundation import base_lock, base_targets
-from wheelship.build.lockfile import LOCK_NAME
+from wheelship.build.lockfile import LOCK_NAME, all_or_nothing
 from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError
 from wheelship.events import Emit, Warned
@@ -179,14 +179,19 @@ def prepare(
     """
     check_supported(variant, platform, native)
     row = accelerator_row(variant.accelerator, variant.accelerator_version)
-    # Which wheels fit, only the Python and the C library of an image tell: it comes first.
-    targets, image_written = base_targets(request, variant, around, mode=mode)
-    fitting = (one for one in targets if one.platform == platform)
-    target = next(fitting, Target(python=variant.python, platform=platform))
-    wheels, wheels_written = _locked_wheels(request, variant, target, targets, around, mode=mode)
-    check_selection(wheels, row, target)
-    check_gpu_targets(wheels, row, variant.gpu_targets)
-    base, base_written = base_lock(request, variant, platform, around, mode=mode)
+    root = request.project.root
+    # The locks of wheels and base belong together: what fails between them changes neither.
+    with all_or_nothing((root / LOCK_NAME, lock_path(root, variant.name))):
+        # Which wheels fit, only the Python and the C library of an image tell: it comes first.
+        targets, image_written = base_targets(request, variant, around, mode=mode)
+        fitting = (one for one in targets if one.platform == platform)
+        target = next(fitting, Target(python=variant.python, platform=platform))
+        wheels, wheels_written = _locked_wheels(
+            request, variant, target, targets, around, mode=mode
+        )
+        check_selection(wheels, row, target)
+        check_gpu_targets(wheels, row, variant.gpu_targets)
+        base, base_written = base_lock(request, variant, platform, around, mode=mode)
     note("lock")
     interpreter = Environment(python=variant.python).interpreter
     sources = snapshot(request.project, variant, partial(console_script, interpreter))
