@@ -14,7 +14,7 @@ from wheelship.debian.lock import LockedPackage
 from wheelship.errors import InputError, NetworkError
 from wheelship.events import Emit
 from wheelship.files.digest import file_digest
-from wheelship.lock.model import LockedWheel
+from wheelship.lock.model import LockedSource, LockedWheel
 from wheelship.store.store import Store, discard
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LockedFileMissing", "StoredArtifacts"]
 
-LockedFile = LockedWheel | LockedPackage
+LockedFile = LockedWheel | LockedSource | LockedPackage
 
 
 class LockedFileMissing(InputError):
@@ -110,7 +110,7 @@ class StoredArtifacts:
             if _is_there(stored, file) and (is_wheel or file_digest(stored).hex == file.sha256):
                 return stored
             discard(stored)  # a download would trust it
-        if isinstance(file, LockedWheel):
+        if not isinstance(file, LockedPackage):
             for path in self._local(file):
                 if _is_there(path, file):
                     return path
@@ -150,7 +150,7 @@ class StoredArtifacts:
                 return
         raise _telling(failures, file)
 
-    def _local(self, wheel: LockedWheel) -> Iterable[Path]:
+    def _local(self, wheel: LockedWheel | LockedSource) -> Iterable[Path]:
         if wheel.path is not None:
             yield wheel.path
         for directory in self._find_links():
@@ -163,7 +163,7 @@ def _telling(failures: Sequence[NetworkError], file: LockedFile) -> NetworkError
 
     wrong = [error for error in failures if isinstance(error, HashMismatch | SizeMismatch)]
     error = (wrong or failures)[0]
-    again = "wheelship lock" if isinstance(file, LockedWheel) else "wheelship lock --upgrade"
+    again = "wheelship lock --upgrade" if isinstance(file, LockedPackage) else "wheelship lock"
     error.hint = error.hint or f"if that version is gone for good, lock another one: {again}"
     return error
 

@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING
 
 from wheelship.build.foundation import base_lock, base_targets
 from wheelship.build.lockfile import LOCK_NAME, all_or_nothing
+from wheelship.build.maker import lock_makers, maker_of
 from wheelship.build.prepare import Surroundings, resolve_wheels
 from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError, WheelshipError
 from wheelship.events import Warned
-from wheelship.lock.change import Listed, LockChange, compare_locks
+from wheelship.lock.change import LockChange, LockEntry, compare_locks
 from wheelship.lock.document import lock_path
 from wheelship.lock.errors import LockOutOfDate
 from wheelship.lock.inputs import lock_inputs
+from wheelship.oci.platform import Platform
 from wheelship.plan.model import Foundation
 from wheelship.request.model import Request, Variant
 
@@ -53,12 +55,14 @@ def lock_variants(
     around: Surroundings,
     upgrade: Upgrade,
     *,
+    native: Platform,
     write: bool = True,
     done: Callable[[str, VariantLocked], None],
 ) -> None:
     """Lock ``variants`` one after the other and tell ``done`` of each that succeeded.
 
-    Without ``write`` the project is left as it was, and ``done`` hears what would change.
+    Without ``write`` the project is left as it was, and ``done`` hears what would change. What
+    ``native``, this machine, compiles with is locked too where a variant is for other platforms.
 
     Raises:
         WheelshipError: of the first variant that failed; the others are locked. What is wrong with
@@ -75,7 +79,9 @@ def lock_variants(
             stack.enter_context(all_or_nothing([root / LOCK_NAME], keep=False))
         for variant in variants:
             try:
-                change, lock = _lock(request, variant, around, upgrade, tuple(made), write=write)
+                change, lock = _lock(
+                    request, variant, around, upgrade, tuple(made), native=native, write=write
+                )
             except WheelshipError as error:
                 failed[variant.name] = error
             else:
@@ -88,7 +94,9 @@ def lock_variants(
         raise first
 
 
-def check_locks(request: Request, variants: Iterable[Variant], around: Surroundings) -> None:
+def check_locks(
+    request: Request, variants: Iterable[Variant], around: Surroundings, *, native: Platform
+) -> None:
     """Check that the locks of ``variants`` are what the project asks for now; nothing is resolved.
 
     Raises:
@@ -108,7 +116,8 @@ def check_locks(request: Request, variants: Iterable[Variant], around: Surroundi
             lock.require_current(lock_inputs(request.project, variant, targets))
             for target in targets or targets_of(variant):
                 lock.select(target)
-                base_lock(request, variant, target.platform, around, mode="locked")
+                base, _ = base_lock(request, variant, target.platform, around, mode="locked")
+                maker_of(request, variant, base, native, around, mode="locked")
         except LockOutOfDate as error:
             names.append(Path(error.where or "").name)
             lines += [f"{variant.name}: {line}" for line in error.differences]
@@ -136,6 +145,8 @@ def _check_known(
     if len(locks) < len(chosen):
         return  # what is not locked yet may bring anything
     known = {name for lock in locks for name, _ in lock.versions()}
+    built = [pins for lock in locks for pins in lock.build_pins(lambda _: True).values()]
+    known |= {name for pins in built for name in pins}
     known |= {
         requirement_name(text)
         for one in chosen
@@ -157,6 +168,7 @@ def _lock(
     upgrade: Upgrade,
     made: tuple[Lock, ...],
     *,
+    native: Platform,
     write: bool,
 ) -> tuple[VariantLocked, Lock]:
     root = request.project.root
@@ -168,15 +180,16 @@ def _lock(
         resolved = resolve_wheels(request, variant, around, upgrade, targets=targets, made=made)
         for platform in () if targets else variant.platforms:
             base_lock(request, variant, platform, around, mode="update", upgrade=upgrade.everything)
+        lock_makers(request, variant, native, around, upgrade=upgrade.everything)
         if write:
             resolved.write()
         base = compare_locks(before, _base(request, variant, around))
     return VariantLocked(wheels=resolved.change, base=base), resolved.lock
 
 
-def _base(request: Request, variant: Variant, around: Surroundings) -> list[Listed]:
+def _base(request: Request, variant: Variant, around: Surroundings) -> list[LockEntry]:
     """Return what the locked base of a variant is made of, as far as it is locked."""
-    found: list[Listed] = []
+    found: list[LockEntry] = []
     for platform in sorted(set(variant.platforms)):
         try:
             base, _ = base_lock(request, variant, platform, around, mode="frozen")
@@ -186,15 +199,17 @@ def _base(request: Request, variant: Variant, around: Surroundings) -> list[List
     return found
 
 
-def _parts(base: Foundation, platform: str) -> Iterator[Listed]:
+def _parts(base: Foundation, platform: str) -> Iterator[LockEntry]:
     if isinstance(base, DebianLock):
         for one in base.packages:
-            yield Listed(
+            yield LockEntry(
                 platform=platform, name=one.name, version=one.version, size_bytes=one.size_bytes
             )
         return
     size = sum(layer.size_bytes for layer in base.layers)
-    yield Listed(platform=platform, name=base.reference, version=str(base.digest), size_bytes=size)
+    yield LockEntry(
+        platform=platform, name=base.reference, version=str(base.digest), size_bytes=size
+    )
 
 
 def _placed(error: WheelshipError) -> str:

@@ -4,28 +4,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from wheelship.build.foundation import base_lock, base_targets
 from wheelship.build.lockfile import LOCK_NAME, all_or_nothing
+from wheelship.build.maker import maker_of
+from wheelship.build.sources import SourceBuilder, open_sources
 from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError
 from wheelship.events import Emit, Warned
 from wheelship.lock.consistency import check_gpu_targets, check_selection
 from wheelship.lock.document import lock_path
 from wheelship.lock.inputs import lock_inputs
-from wheelship.lock.model import LockedWheel
+from wheelship.lock.model import Locked, LockedWheel
 from wheelship.lock.selection import Selection, load_selection, selection_key
 from wheelship.lock.target import Target
 from wheelship.oci.platform import Platform
 from wheelship.plan.make import Inputs, plan_image
 from wheelship.plan.model import Foundation, ImagePlan
-from wheelship.request.model import Accelerator, Request, Variant
+from wheelship.request.model import Request, Variant
 from wheelship.request.sources import snapshot
 from wheelship.request.uv import index_variable
 from wheelship.store.store import Store
@@ -34,6 +36,7 @@ from wheelship.wheel.environment import Environment
 from wheelship.wheel.script import console_script
 
 if TYPE_CHECKING:
+    from wheelship.build.artifacts import StoredArtifacts
     from wheelship.fetch.fetcher import Fetcher
     from wheelship.lock.locking import Resolved
     from wheelship.lock.machine import MachineSources
@@ -43,11 +46,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LockMode",
-    "NotSupportedYet",
     "Prepared",
     "Surroundings",
     "UnknownVariant",
     "UnlockedPlatform",
+    "choose_images",
     "choose_variants",
     "index_urls",
     "prepare",
@@ -70,10 +73,12 @@ class UnlockedPlatform(InputError):
     code = "unlocked-platform"
 
 
-class NotSupportedYet(InputError):
-    """The request is right, and this release cannot build it."""
+class FetcherMaker(Protocol):
+    """Makes the door to the network."""
 
-    code = "not-supported-yet"
+    def __call__(self, urls: tuple[str, ...] = ()) -> Fetcher:
+        """Return it; ``urls`` are configured addresses that may carry credentials."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +98,7 @@ class Surroundings:
     store: Store
     emit: Emit
     environ: Mapping[str, str]
-    fetcher: Callable[[], Fetcher]
+    fetcher: FetcherMaker
     machine: Callable[[], MachineSources]
     apt: Path | None
     now: datetime
@@ -106,13 +111,15 @@ class Surroundings:
 class Prepared:
     """The plan of one image, the base's lock, and what was done about the locks.
 
-    ``lock`` says it in words: ``unchanged``, ``not looked at``, or which parts were written.
+    ``maker`` is the base whose interpreter compiles, None = the image's own. ``lock`` says in
+    words what was done: ``unchanged``, ``not looked at``, or which parts were written.
     """
 
     plan: ImagePlan
     variant: Variant
     base: Foundation
     lock: str
+    maker: Foundation | None = None
 
 
 def choose_variants(request: Request, names: tuple[str, ...], *, every: bool) -> list[Variant]:
@@ -130,6 +137,31 @@ def choose_variants(request: Request, names: tuple[str, ...], *, every: bool) ->
             raise UnknownVariant(f"there is no variant {name!r}", hint=f"known variants: {known}")
         chosen.append(request.variants[name])
     return chosen
+
+
+def choose_images(
+    variants: Sequence[Variant], platforms: tuple[Platform, ...], *, every: bool
+) -> list[tuple[str, Platform]]:
+    """Return variant and platform of each image to build; without ``platforms``, all of a variant.
+
+    Of ``every`` variant those count that are for the platform: ROCm's are not for all.
+
+    Raises:
+        UnlockedPlatform: a variant is not for a platform.
+    """
+    wanted = [
+        (variant, platform)
+        for variant in variants
+        for platform in platforms or sorted(set(variant.platforms))
+    ]
+    for_it = dict.fromkeys((one.name, to) for one, to in wanted if to in one.platforms)
+    for variant, platform in wanted:
+        if platform not in variant.platforms and not (every and for_it):
+            listed = ", ".join(f'"{one}"' for one in sorted({*variant.platforms, platform}))
+            raise UnlockedPlatform(
+                f"variant {variant.name} is not for {platform}", hint=f"platforms = [{listed}]"
+            )
+    return list(for_it)
 
 
 def index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
@@ -171,13 +203,13 @@ def prepare(
 ) -> Prepared:
     """Return the plan of ``variant`` on ``platform``, from locks that are current.
 
-    ``note`` is called with the name of each phase when it ends.
+    ``native`` is what this machine can run: its architecture's interpreter compiles. ``note`` is
+    called with the name of each phase when it ends.
 
     Raises:
-        NotSupportedYet, LockOutOfDate, MissingLock: nothing can be built from this.
+        LockOutOfDate, MissingLock: nothing can be built from this.
         WheelshipError: what resolving, reading locks and reading sources raise.
     """
-    check_supported(variant, platform, native)
     row = accelerator_row(variant.accelerator, variant.accelerator_version)
     root = request.project.root
     # The locks of wheels and base belong together: what fails between them changes neither.
@@ -186,12 +218,20 @@ def prepare(
         targets, image_written = base_targets(request, variant, around, mode=mode)
         fitting = (one for one in targets if one.platform == platform)
         target = next(fitting, Target(python=variant.python, platform=platform))
-        wheels, wheels_written = _locked_wheels(
-            request, variant, target, targets, around, mode=mode
-        )
-        check_selection(wheels, row, target)
-        check_gpu_targets(wheels, row, variant.gpu_targets)
+        packages, wheels_written = _locked(request, variant, target, targets, around, mode=mode)
+        check_selection(packages, row, target)
         base, base_written = base_lock(request, variant, platform, around, mode=mode)
+        maker = maker_of(request, variant, base, native, around, mode=mode)
+    builder = SourceBuilder(
+        store=around.store,
+        emit=around.emit,
+        artifacts=lambda: _artifacts(variant, around),
+        environ=around.environ,
+        machine=native.architecture,
+        offline=around.offline,
+    )
+    wheels = builder.wheels(packages, variant, target)
+    check_gpu_targets(wheels, row, variant.gpu_targets)
     note("lock")
     interpreter = Environment(python=variant.python).interpreter
     sources = snapshot(request.project, variant, partial(console_script, interpreter))
@@ -209,13 +249,15 @@ def prepare(
             environment=dict(row.environment),
             created=around.created,
             gpu_packages=frozenset(name for one in row.families for name in one.packages),
+            maker=maker.foundation,
+            bytecode_left_out=maker.left_out,
         )
     )
     written = [
         name
         for name, done in (
             (lock_path(request.project.root, variant.name).name, wheels_written),
-            (LOCK_NAME, base_written or image_written),
+            (LOCK_NAME, base_written or image_written or maker.written),
         )
         if done
     ]
@@ -225,6 +267,7 @@ def prepare(
         plan=plan,
         variant=variant,
         base=base,
+        maker=maker.foundation,
         lock=f"wrote {' and '.join(written)}" if written else kept,
     )
 
@@ -254,7 +297,7 @@ def _warn_of_waivers(
                 emit(Warned("unused-waiver", text, hint="remove it"))
 
 
-def _locked_wheels(
+def _locked(
     request: Request,
     variant: Variant,
     target: Target,
@@ -262,14 +305,14 @@ def _locked_wheels(
     around: Surroundings,
     *,
     mode: LockMode,
-) -> tuple[tuple[LockedWheel, ...], bool]:
-    """Return the wheels for ``target``, and whether the lock was written for it."""
+) -> tuple[tuple[Locked, ...], bool]:
+    """Return the wheels and sources for ``target``, and whether the lock was written for it."""
     path = lock_path(request.project.root, variant.name)
     inputs = lock_inputs(request.project, variant, targets)
     current = None if mode == "frozen" else str(inputs.digest)
     selection = _selection(path, target, around.store)
     if selection is not None and current in (None, selection.request):
-        return selection.wheels, False
+        return selection.packages, False
     if mode != "update":
         from wheelship.lock.read import read_lock as read_wheels
 
@@ -280,7 +323,7 @@ def _locked_wheels(
     resolve_wheels(request, variant, around, targets=targets).write()
     selection = _selection(path, target, around.store)
     assert selection is not None  # noqa: S101 - the lock was just written for this target
-    return selection.wheels, True
+    return selection.packages, True
 
 
 def _selection(path: Path, target: Target, store: Store) -> Selection | None:
@@ -298,7 +341,7 @@ def _selection(path: Path, target: Target, store: Store) -> Selection | None:
 
     lock = parse_lock(data, path)
     try:
-        selection = Selection(request=lock.request, wheels=lock.select(target))
+        selection = Selection(request=lock.request, packages=lock.select(target))
     except LockLacksPlatform:
         return None
     store.mark(key, selection.to_bytes().decode())
@@ -331,49 +374,46 @@ def resolve_wheels(
     from wheelship.lock.resolve import Upgrade
     from wheelship.lock.uv import clean_environment
 
-    context = LockContext(
-        uv=Path(find_uv_bin()),
-        python=Path(sys.executable),
-        environment=clean_environment(around.environ),
-        machine=around.machine(),
-        size_of=lambda url: around.fetcher().size(url),
-        emit=around.emit,
-        offline=around.offline,
-    )
     root = request.project.root
     others = [lock_path(root, name) for name in request.variants if name != variant.name]
     siblings = Siblings(
         made=made,
         found=read_locks(path for path in others if all(path != one.path for one in made)),
     )
-    return resolve_variant(
-        request.project,
-        variant,
-        context,
-        upgrade or Upgrade(),
-        targets=targets,
-        siblings=siblings,
+    with open_sources(
+        around.store,
+        lambda: _artifacts(variant, around),
+        environ=around.environ,
+        offline=around.offline,
+    ) as source:
+        context = LockContext(
+            uv=Path(find_uv_bin()),
+            python=Path(sys.executable),
+            environment=clean_environment(around.environ),
+            machine=around.machine(),
+            size_of=lambda url: around.fetcher().size(url),
+            emit=around.emit,
+            offline=around.offline,
+            source=source,
+        )
+        return resolve_variant(
+            request.project,
+            variant,
+            context,
+            upgrade or Upgrade(),
+            targets=targets,
+            siblings=siblings,
+        )
+
+
+def _artifacts(variant: Variant, around: Surroundings) -> StoredArtifacts:
+    """Return where sources, and what they are built with, come from."""
+    from wheelship.build.artifacts import StoredArtifacts
+
+    return StoredArtifacts(
+        around.store,
+        find_links=lambda: variant.sources.find_links + around.machine().find_links,
+        locate=lambda _: (),
+        fetcher=lambda: around.fetcher(index_urls(variant, around)),
+        emit=around.emit,
     )
-
-
-def check_supported(variant: Variant, platform: Platform, native: Platform) -> None:
-    """Refuse what this release cannot build, before anything is resolved.
-
-    Raises:
-        UnlockedPlatform, NotSupportedYet: with what can be built instead.
-    """
-    if variant.accelerator is Accelerator.ROCM:
-        raise NotSupportedYet(
-            f"variant {variant.name} is for rocm; this release builds cpu and cuda images",
-            hint="wheelship build --variant cpu",
-        )
-    if platform != native:
-        raise NotSupportedYet(
-            f"an image for {platform} cannot be built on {native} yet",
-            hint=f"wheelship build --platform {native}",
-        )
-    if platform not in variant.platforms:
-        listed = ", ".join(f'"{one}"' for one in sorted({*variant.platforms, platform}))
-        raise UnlockedPlatform(
-            f"variant {variant.name} is not for {platform}", hint=f"platforms = [{listed}]"
-        )

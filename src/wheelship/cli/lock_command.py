@@ -96,10 +96,16 @@ def command(  # noqa: PLR0913, PLR0917 - click passes one argument per option
                     settings, store, view.emit, offline=offline, insecure=insecure
                 )
                 if check:
-                    check_locks(request, chosen, around)
+                    check_locks(request, chosen, around, native=native_platform())
                 else:
                     lock_variants(
-                        request, chosen, around, wanted, write=not dry_run, done=changes.__setitem__
+                        request,
+                        chosen,
+                        around,
+                        wanted,
+                        native=native_platform(),
+                        write=not dry_run,
+                        done=changes.__setitem__,
                     )
             finally:
                 store.close()

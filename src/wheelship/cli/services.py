@@ -74,7 +74,7 @@ def tools(
     from wheelship.sink.output import EngineOutput
 
     if not any(isinstance(one, EngineOutput) for one in outputs):
-        return Tools(registry=registry)
+        return Tools(registry=registry, native=native_platform())
     from wheelship.engine.client import Client
 
     environ = settings.environ
@@ -85,6 +85,7 @@ def tools(
         docker=Client(Path(docker), environ) if docker else None,
         podman=Client(Path(podman), environ, "podman") if podman else None,
         registry=registry,
+        native=native_platform(),
     )
 
 
@@ -103,7 +104,7 @@ def surroundings(
         store=store,
         emit=emit,
         environ=settings.environ,
-        fetcher=lambda: make_fetcher(settings, offline=offline),
+        fetcher=lambda urls=(): make_fetcher(settings, offline=offline, urls=urls),
         machine=lambda: _machine(settings),
         apt=_APT if _APT.is_dir() else None,
         now=datetime.now(UTC),

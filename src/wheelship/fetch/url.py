@@ -8,7 +8,14 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from wheelship.fetch.errors import UnusableUrl
 
-__all__ = ["display_url", "file_path", "has_credentials", "origin", "without_credentials"]
+__all__ = [
+    "display_url",
+    "file_path",
+    "has_credentials",
+    "origin",
+    "without_credentials",
+    "without_password",
+]
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -20,6 +27,16 @@ def without_credentials(url: str) -> str:
     except ValueError:
         return url
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def without_password(url: str) -> str:
+    """Return ``url`` with a user name at most, which is part of an address of SSH."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return url
+    user, at, host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=user.partition(":")[0] + at + host))
 
 
 def has_credentials(url: str) -> bool:

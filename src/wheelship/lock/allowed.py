@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from wheelship.lock.errors import HashNotAllowed
-from wheelship.lock.model import LockedWheel
+from wheelship.lock.model import Locked
 from wheelship.variant.model import AcceleratorRow
 
 __all__ = ["check_allowed"]
 
 
 def check_allowed(
-    wheels: Iterable[LockedWheel],
+    packages: Iterable[Locked],
     hashes: Mapping[str, frozenset[str]] | None,
     row: AcceleratorRow,
 ) -> None:
@@ -24,17 +24,17 @@ def check_allowed(
     variant's choice.
 
     Raises:
-        HashNotAllowed: with every such wheel.
+        HashNotAllowed: with every such package.
     """
     if hashes is None:
         return
     lines = []
-    for wheel in wheels:
-        allowed = hashes.get(wheel.name, frozenset())
-        if wheel.sha256 in allowed or row.family_of(wheel.name) is not None:
+    for package in packages:
+        allowed = hashes.get(package.name, frozenset())
+        if package.sha256 in allowed or row.family_of(package.name) is not None:
             continue
         reason = "no hash of this file is given" if allowed else "no hash is given for the package"
-        lines.append(f"\n  {wheel.filename}: {reason}")
+        lines.append(f"\n  {package.filename}: {reason}")
     if lines:
         raise HashNotAllowed(
             f"the requirements files have hashes, but not of all wheels:{''.join(lines)}",

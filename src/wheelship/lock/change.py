@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Listed", "LockChange", "PackageChange", "compare_locks"]
+__all__ = ["LockChange", "LockEntry", "PackageChange", "compare_locks"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class LockEntry:
     """One package of a lock, whatever its kind.
 
     Attributes:
@@ -77,8 +77,8 @@ class LockChange:
 
 
 def compare_locks(
-    old: Iterable[Listed],
-    new: Iterable[Listed],
+    old: Iterable[LockEntry],
+    new: Iterable[LockEntry],
     direct: tuple[Collection[str], Collection[str]] = ((), ()),
 ) -> LockChange:
     """Compare the packages of two locks, all platforms together.
@@ -112,14 +112,14 @@ def compare_locks(
     )
 
 
-def _versions(packages: Iterable[Listed]) -> Mapping[str, str]:
+def _versions(packages: Iterable[LockEntry]) -> Mapping[str, str]:
     found: dict[str, set[str]] = {}
     for one in packages:
         found.setdefault(one.name, set()).add(one.version)
     return {name: ", ".join(sorted(versions)) for name, versions in found.items()}
 
 
-def _parents(packages: Iterable[Listed]) -> Mapping[str, tuple[str, ...]]:
+def _parents(packages: Iterable[LockEntry]) -> Mapping[str, tuple[str, ...]]:
     found: dict[str, set[str]] = {}
     for one in packages:
         for child in one.requires:
@@ -128,9 +128,9 @@ def _parents(packages: Iterable[Listed]) -> Mapping[str, tuple[str, ...]]:
 
 
 def _growth(
-    name: str, before: Iterable[Listed], after: Iterable[Listed], platforms: Iterable[str]
+    name: str, before: Iterable[LockEntry], after: Iterable[LockEntry], platforms: Iterable[str]
 ) -> Iterator[tuple[str, int]]:
-    def size(packages: Iterable[Listed], platform: str) -> int:
+    def size(packages: Iterable[LockEntry], platform: str) -> int:
         return sum(
             one.size_bytes for one in packages if (one.name, one.platform) == (name, platform)
         )
@@ -139,5 +139,5 @@ def _growth(
         yield platform, size(after, platform) - size(before, platform)
 
 
-def _sum(packages: Iterable[Listed], platform: str) -> int:
+def _sum(packages: Iterable[LockEntry], platform: str) -> int:
     return sum(one.size_bytes for one in packages if one.platform == platform)

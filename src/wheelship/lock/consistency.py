@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 
 from wheelship.lock.errors import AcceleratorLacksPlatform, WrongAccelerator
-from wheelship.lock.model import LockedWheel
+from wheelship.lock.model import Locked, LockedWheel
 from wheelship.lock.target import Target
 from wheelship.variant.errors import GpuTargetNotCovered
 from wheelship.variant.model import AcceleratorRow
@@ -30,7 +30,7 @@ def check_machine(row: AcceleratorRow, targets: Iterable[Target]) -> None:
             )
 
 
-def check_selection(wheels: Sequence[LockedWheel], row: AcceleratorRow, target: Target) -> None:
+def check_selection(wheels: Sequence[Locked], row: AcceleratorRow, target: Target) -> None:
     """Check that no package of another accelerator is among ``wheels``, and no other build.
 
     Raises:
@@ -91,7 +91,7 @@ def check_gpu_targets(
 def _hints(
     builds: Iterable[str],
     useless: Iterable[str],
-    wheels: Iterable[LockedWheel],
+    wheels: Iterable[Locked],
     row: AcceleratorRow,
 ) -> Iterator[str]:
     versions = {wheel.name: wheel.version.partition("+")[0] for wheel in wheels}
@@ -104,7 +104,7 @@ def _hints(
         yield f"leave out what is not used: exclude = [{names}]"
 
 
-def _way_to(name: str, wheels: Sequence[LockedWheel]) -> list[str]:
+def _way_to(name: str, wheels: Sequence[Locked]) -> list[str]:
     """Return the shortest way to ``name`` from a package that nothing else requires."""
     parents: dict[str, list[str]] = {}
     for wheel in wheels:

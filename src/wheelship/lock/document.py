@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes ``pylock.<variant>.toml`` (PEP 751): the wheels of all targets in one document."""
+"""Writes ``pylock.<variant>.toml`` (PEP 751): wheels and sources of all targets in one file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from wheelship.files.write import write_file
 from wheelship.lock.errors import LockNotWritable
 from wheelship.lock.inputs import LockInputs
-from wheelship.lock.model import LockedWheel
+from wheelship.lock.model import BuildRequirement, Locked, LockedSource, LockedWheel
 from wheelship.lock.target import Target
 from wheelship.lock.toml import array, inline_table, string, value
 
@@ -29,7 +29,7 @@ class _Entry:
     name: str
     version: str
     targets: tuple[Target, ...]
-    wheels: tuple[LockedWheel, ...]
+    files: tuple[Locked, ...]
 
 
 def lock_path(root: Path, variant: str) -> Path:
@@ -38,9 +38,9 @@ def lock_path(root: Path, variant: str) -> Path:
 
 
 def render_lock(
-    inputs: LockInputs, selections: Mapping[Target, Sequence[LockedWheel]], directory: Path
+    inputs: LockInputs, selections: Mapping[Target, Sequence[Locked]], directory: Path
 ) -> str:
-    """Return the document; local wheels are written relative to ``directory``, the lock's own."""
+    """Return the document; local files are written relative to ``directory``, the lock's own."""
     pythons = {target.python for target in selections}
     environments = sorted(target.marker for target in selections)
     lines = [
@@ -82,8 +82,8 @@ def write_lock(path: Path, text: str) -> bool:
     return True
 
 
-def _entries(selections: Mapping[Target, Sequence[LockedWheel]]) -> list[_Entry]:
-    found: dict[tuple[str, str], list[tuple[Target, LockedWheel]]] = {}
+def _entries(selections: Mapping[Target, Sequence[Locked]]) -> list[_Entry]:
+    found: dict[tuple[str, str], list[tuple[Target, Locked]]] = {}
     for target in sorted(selections, key=lambda target: target.marker):
         for wheel in selections[target]:
             found.setdefault((wheel.name, wheel.version), []).append((target, wheel))
@@ -99,25 +99,66 @@ def _package(entry: _Entry, targets: frozenset[Target], directory: Path) -> Iter
         yield f"version = {string(entry.version)}"
     if set(entry.targets) != targets:
         yield f"marker = {string(' or '.join(target.marker for target in entry.targets))}"
-    requires = sorted({name for wheel in entry.wheels for name in wheel.requires})
+    requires = sorted({name for file in entry.files for name in file.requires})
     if requires:
         tables = (inline_table({"name": string(name)}) for name in requires)
         yield f"dependencies = {array(tables)}"
-    unique = {wheel.filename: wheel for wheel in entry.wheels}
-    yield f"wheels = {_lines(_wheel(unique[name], directory) for name in sorted(unique))}"
+    source = next((one for one in entry.files if isinstance(one, LockedSource)), None)
+    if source is not None:
+        yield f"{source.kind} = {_source(source, directory)}"
+    unique = {one.filename: one for one in entry.files if isinstance(one, LockedWheel)}
+    if unique:
+        yield f"wheels = {_lines(_wheel(unique[name], directory) for name in sorted(unique))}"
+    if source is not None:
+        yield "[packages.tool.wheelship]"
+        rows = [_build_requirement(one, directory) for one in source.build]
+        yield f"build-requires = {_lines(rows) if rows else '[]'}"
+
+
+def _build_requirement(one: BuildRequirement, directory: Path) -> str:
+    """Return a wheel as PEP 751 writes it, with what its place in ``packages`` would say."""
+    wheel = one.wheel
+    fields = {
+        "package": string(wheel.name),
+        "version": string(wheel.version),
+        **_file_fields(wheel, directory, named=True),
+    }
+    if one.architectures:
+        fields["architectures"] = array(map(string, one.architectures))
+    return inline_table(fields)
+
+
+def _source(source: LockedSource, directory: Path) -> str:
+    if source.kind == "directory":
+        fields = {"path": string(_relative(source.path or directory, directory))}
+    elif source.kind == "vcs":
+        fields = {"type": string("git"), "url": string(source.url or "")}
+        if source.revision:
+            fields["requested-revision"] = string(source.revision)
+        fields["commit-id"] = string(source.commit)
+    else:
+        fields = _file_fields(source, directory, named=source.kind == "sdist")
+    if source.subdirectory:
+        fields["subdirectory"] = string(source.subdirectory)
+    return inline_table(fields)
 
 
 def _wheel(wheel: LockedWheel, directory: Path) -> str:
-    key, place = "url", wheel.url or ""
-    if wheel.path is not None:
-        key, place = "path", _relative(wheel.path, directory)
+    return inline_table(_file_fields(wheel, directory, named=True))
+
+
+def _file_fields(file: Locked, directory: Path, *, named: bool) -> dict[str, str]:
+    """Return the fields of a file; ``named`` where the format has a ``name`` for it."""
+    key, place = "url", file.url or ""
+    if file.path is not None:
+        key, place = "path", _relative(file.path, directory)
     fields = {key: string(place)}
-    if place.rpartition("/")[2] != wheel.filename:
-        fields = {"name": string(wheel.filename), **fields}
-    if wheel.size_bytes:
-        fields["size"] = str(wheel.size_bytes)
-    fields["hashes"] = inline_table({"sha256": string(wheel.sha256)})
-    return inline_table(fields)
+    if named and place.rpartition("/")[2] != file.filename:
+        fields = {"name": string(file.filename), **fields}
+    if file.size_bytes:
+        fields["size"] = str(file.size_bytes)
+    fields["hashes"] = inline_table({"sha256": string(file.sha256)})
+    return fields
 
 
 def _lines(items: Iterable[str]) -> str:

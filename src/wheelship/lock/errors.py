@@ -25,6 +25,7 @@ __all__ = [
     "NotAWheel",
     "PlatformExcluded",
     "SdistOnly",
+    "SourceUnusable",
     "Unresolvable",
     "UvFailed",
     "UvLockMisfit",
@@ -53,9 +54,27 @@ class PlatformExcluded(InputError):
 
 
 class SdistOnly(Unresolvable):
-    """A package has no wheel for the target, only its source."""
+    """A package has no wheel for the target, only its source; ``packages`` are such ones."""
 
     code = "sdist-only"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        explanation: str,
+        packages: tuple[str, ...] = (),
+        where: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, explanation=explanation, where=where, hint=hint)
+        self.packages = packages
+
+
+class SourceUnusable(InputError):
+    """What a source says about how it is built cannot be read, or its backend fails to say it."""
+
+    code = "source-unusable"
 
 
 class NotAWheel(InputError):

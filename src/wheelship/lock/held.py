@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from wheelship.lock.errors import HashDiffers, Unresolvable, UvLockMisfit
 from wheelship.lock.local import LocalWheel
-from wheelship.lock.model import LockedWheel
+from wheelship.lock.model import Locked, LockedWheel
 from wheelship.lock.resolve import Pins, Resolver, Upgrade
 from wheelship.lock.target import Target
 from wheelship.lock.uv_lock import UvLock, UvPackage
@@ -56,14 +56,14 @@ class Held:
             for name, version in sorted(self.versions.items())
         )
 
-    def check_hashes(self, wheels: Iterable[LockedWheel]) -> None:
+    def check_hashes(self, packages: Iterable[Locked]) -> None:
         """Check that the files are those that were locked.
 
         Raises:
             HashDiffers: one is another file of the same name.
         """
-        for wheel in wheels:
-            wanted = self.wheels.get(wheel.filename)
+        for wheel in packages:
+            wanted = self.wheels.get(wheel.filename) if isinstance(wheel, LockedWheel) else None
             if wanted and wheel.url is not None and wheel.sha256 != wanted:
                 raise HashDiffers(
                     f"the index has sha256 {wheel.sha256}, but uv.lock says {wanted}",
@@ -164,20 +164,25 @@ def _is_usable(package: UvPackage, target: Target, local: Sequence[LocalWheel]) 
 
 
 def resolve_held(
-    resolver: Resolver, target: Target, pins: Pins, upgrade: Upgrade, held: Held
-) -> tuple[LockedWheel, ...]:
-    """Resolve with the versions that are held.
+    resolver: Resolver,
+    target: Target,
+    pins: Pins,
+    upgrade: Upgrade,
+    held: Held,
+    commits: Mapping[str, tuple[str, str, str]],
+) -> tuple[Locked, ...]:
+    """Resolve with the versions that are held; ``commits`` as of :meth:`Resolver.resolve`.
 
     Raises:
         UvLockMisfit: one of them has no wheel for the target; the error names one that has.
         WheelshipError: see :meth:`Resolver.resolve`.
     """
     if not held.misfits:
-        return resolver.resolve(target, pins, upgrade, held.constraints(), held.sources)
+        return resolver.resolve(target, pins, upgrade, held.constraints(), held.sources, commits)
     try:
         # What would the image get if these could be older? That is the nearest that fits.
         below = held.constraints(held.misfits)
-        found = resolver.resolve(target, pins, upgrade, below, held.sources)
+        found = resolver.resolve(target, pins, upgrade, below, held.sources, commits)
     except Unresolvable:
         found = ()
     nearest = {wheel.name: wheel.version for wheel in found}

@@ -8,12 +8,13 @@ to hold on other machines.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
-from wheelship.fetch.url import without_credentials
+from wheelship.fetch.url import file_path, without_credentials
 from wheelship.lock.target import Target
 from wheelship.oci.config import canonical_json
 from wheelship.oci.digest import Digest
@@ -24,6 +25,9 @@ from wheelship.variant.accelerator import accelerator_row
 from wheelship.variant.model import AcceleratorRow
 
 __all__ = ["LOCK_VERSION", "LockInputs", "lock_inputs"]
+
+_FILE_URL = re.compile(r"@\s*(file:[^\s;]+)")
+_DECLARING = ("pyproject.toml", "setup.cfg", "setup.py")
 
 LOCK_VERSION = 1
 """Raised whenever the same inputs would be resolved or written otherwise."""
@@ -36,6 +40,9 @@ class LockInputs:
     Attributes:
         builds: digest of what the data files say about where builds for the accelerator come from.
         find_links: the project's own; relative to the project where they are inside it.
+        sdist: how packages are built that have no wheel, in words; ``("false",)`` = not at all.
+        directories: directories that are required, each with the digest of what in it says its
+            requirements.
         bases: where the base is no Debian of ours, Python and C library of each platform's.
         overrides, environments, options, metadata, no_binary: what the project tells uv.
         uv_sources: the only place where a package may come from, one line each.
@@ -64,6 +71,8 @@ class LockInputs:
     uv_sources: tuple[str, ...] = ()
     uv_lock: str = ""
     hashes: str = ""
+    sdist: tuple[str, ...] = ()
+    directories: tuple[str, ...] = ()
     version: int = LOCK_VERSION
 
     @property
@@ -135,6 +144,8 @@ _LABELS = {
     "uv_sources": "source",
     "options": "setting of uv",
     "no_binary": "no-binary-package",
+    "sdist": "build of source",
+    "directories": "directory",
 }
 
 _CHANGED = {
@@ -154,12 +165,13 @@ def lock_inputs(project: Project, variant: Variant, targets: Iterable[Target] = 
     row = accelerator_row(variant.accelerator, variant.accelerator_version)
     own = variant.requirements is not None
     sources, uv = variant.sources, project.uv
+    requirements = _sorted(chosen_requirements(project, variant))
     return LockInputs(
         python=variant.python,
         platforms=tuple(sorted(map(str, variant.platforms))),
         accelerator=str(row),
         builds=_builds(row),
-        requirements=_sorted(chosen_requirements(project, variant)),
+        requirements=requirements,
         constraints=_sorted(variant.constraints if own else project.constraints),
         exclude=_sorted((*variant.exclude_packages, *uv.exclude)),
         index=without_credentials(sources.index or ""),
@@ -186,7 +198,32 @@ def lock_inputs(project: Project, variant: Variant, targets: Iterable[Target] = 
         ),
         uv_lock=project.uv_lock,
         hashes=_hashes(project, variant),
+        sdist=_build_rules(variant),
+        directories=tuple(_directories(requirements, project.root)),
     )
+
+
+def _build_rules(variant: Variant) -> tuple[str, ...]:
+    if variant.sdist is None:
+        return ("false",)
+    lines: list[str] = []
+    for name, rule in sorted(variant.sdist.items()):
+        lines += [f"{name} requires {one}" for one in rule.requires]
+        lines += [f"{name} setting {key}={one}" for key, texts in rule.settings for one in texts]
+        lines += [f"{name} env {key}={text}" for key, text in rule.env]
+        lines += [f"{name} network"] if rule.network else []
+    return tuple(lines)
+
+
+def _directories(requirements: Iterable[str], root: Path) -> Iterator[str]:
+    """Yield the directories that are required; what they require in turn is read by uv."""
+    for url in sorted({match[1] for one in requirements if (match := _FILE_URL.search(one))}):
+        path = file_path(url)
+        if path is None or not path.is_dir():
+            continue
+        found = [path / name for name in _DECLARING if (path / name).is_file()]
+        digest = Digest.of(b"".join(one.name.encode() + b"\0" + one.read_bytes() for one in found))
+        yield f"{_place(str(path), root)} {digest.hex[:16]}"
 
 
 def _sorted(texts: Iterable[str]) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ from wheelship.errors import InputError
 from wheelship.events import Emit, Finished, Started, Warned
 from wheelship.fetch.url import has_credentials, origin
 from wheelship.lock.allowed import check_allowed
-from wheelship.lock.change import Listed, LockChange, compare_locks
+from wheelship.lock.backend import pin_builds
+from wheelship.lock.change import LockChange, LockEntry, compare_locks
 from wheelship.lock.consistency import check_machine, check_selection
 from wheelship.lock.current import check_current
 from wheelship.lock.document import lock_path, render_lock, write_lock
@@ -19,7 +20,7 @@ from wheelship.lock.errors import LockLacksPlatform, MissingLock
 from wheelship.lock.held import NOTHING_HELD, held_versions, resolve_held
 from wheelship.lock.inputs import LockInputs, lock_inputs
 from wheelship.lock.machine import MachineSources
-from wheelship.lock.model import LockedWheel
+from wheelship.lock.model import Locked, LockedSource
 from wheelship.lock.preference import Preferences, Siblings
 from wheelship.lock.read import Lock, parse_lock, read_lock
 from wheelship.lock.resolve import Resolver, Upgrade
@@ -53,6 +54,8 @@ class LockContext:
         environment: all environment variables.
         machine: pip's and uv's settings for where packages come from.
         size_of: asks a server for the size of a file (:meth:`Fetcher.size`).
+        source: returns the local file or directory of a source, fetched if need be; None = nothing
+            may be built.
         temporary: where temporary files may be made; None = the system's place.
     """
 
@@ -63,6 +66,7 @@ class LockContext:
     size_of: Callable[[str], int | None]
     emit: Emit
     offline: bool = False
+    source: Callable[[LockedSource], Path] | None = None
     temporary: Path | None = None
 
 
@@ -141,7 +145,7 @@ def resolve_variant(
     before = _existing(path)
     resolver = _resolver(project, variant, context, targets)
     universal = read_uv_lock(project.root / "uv.lock") if project.uv_lock else None
-    selections: dict[Target, tuple[LockedWheel, ...]] = {}
+    selections: dict[Target, tuple[Locked, ...]] = {}
     context.emit(Started("resolve", variant.name))
     try:
         for target in targets:
@@ -155,18 +159,23 @@ def resolve_variant(
                 target, upgrade, held.preferred
             )
             # What is new for the first platform is taken over by the others where they can.
+            commits = before.commits(upgrade.keeps) if before else {}
             asked = _KEEP_ALL if selections else upgrade
-            wheels = resolve_held(resolver, target, pins, asked, held)
+            wheels = resolve_held(resolver, target, pins, asked, held, commits)
             held.check_hashes(wheels)
             check_allowed(wheels, allowed_hashes(project, variant), row)
             check_selection(wheels, row, target)
             selections[target] = wheels
+        if context.source is not None:
+            kept = before.build_pins(upgrade.keeps) if before else {}
+            selections = pin_builds(selections, resolver, context.source, kept, upgrade)
     except BaseException:
         context.emit(Finished("resolve", variant.name, "failed"))
         raise
     packages = {(wheel.name, wheel.version) for one in selections.values() for wheel in one}
     context.emit(Finished("resolve", variant.name, "done", f"{len(packages)} packages"))
     _warn_of_credentials(variant, context, selections)
+    _warn_of_sources(context, selections)
     return Resolved(
         path=path,
         text=render_lock(resolver.inputs, selections, path.parent),
@@ -194,6 +203,7 @@ def _resolver(
             offline=context.offline,
         ),
         size_of=context.size_of,
+        rules=None if context.source is None else variant.sdist,
         temporary=context.temporary,
         settings=project.uv,
         uv_sources=project.uv.chosen(chosen_extras(project, variant), variant.groups),
@@ -214,7 +224,7 @@ def _direct(inputs: LockInputs | None) -> frozenset[str]:
     )
 
 
-def _packages_of(lock: Lock | None, targets: Iterable[Target]) -> Iterator[Listed]:
+def _packages_of(lock: Lock | None, targets: Iterable[Target]) -> Iterator[LockEntry]:
     """Yield what a lock held; where it cannot be used as it stands, its versions alone."""
     if lock is None:
         return
@@ -225,13 +235,13 @@ def _packages_of(lock: Lock | None, targets: Iterable[Target]) -> Iterator[Liste
             continue
         except InputError:
             for name, version in lock.pins(target).items():
-                yield Listed(platform=str(target.platform), name=name, version=version)
+                yield LockEntry(platform=str(target.platform), name=name, version=version)
 
 
-def _packages(selections: Mapping[Target, Iterable[LockedWheel]]) -> Iterator[Listed]:
+def _packages(selections: Mapping[Target, Iterable[Locked]]) -> Iterator[LockEntry]:
     for target, wheels in selections.items():
         for wheel in wheels:
-            yield Listed(
+            yield LockEntry(
                 platform=str(target.platform),
                 name=wheel.name,
                 version=wheel.version,
@@ -241,7 +251,7 @@ def _packages(selections: Mapping[Target, Iterable[LockedWheel]]) -> Iterator[Li
 
 
 def _warn_of_credentials(
-    variant: Variant, context: LockContext, selections: Mapping[Target, tuple[LockedWheel, ...]]
+    variant: Variant, context: LockContext, selections: Mapping[Target, tuple[Locked, ...]]
 ) -> None:
     """Say that the lock alone is not enough where an address was given with credentials."""
     sources = variant.sources
@@ -264,5 +274,20 @@ def _warn_of_credentials(
                 "they are not in the lock",
                 hint=f"where the lock is used, ~/.netrc needs:\n"
                 f"machine {host} login USER password PASSWORD",
+            )
+        )
+
+
+def _warn_of_sources(context: LockContext, selections: Mapping[Target, tuple[Locked, ...]]) -> None:
+    """Say which packages have no wheel: building one runs code that its source brings."""
+    named = {one.name: one for found in selections.values() for one in found}
+    sources = [one for _, one in sorted(named.items()) if isinstance(one, LockedSource)]
+    for one in sources:
+        context.emit(
+            Warned(
+                "built-from-source",
+                f"{f'{one.name} {one.version}'.rstrip()} has no wheel; one is built from its "
+                "source, which runs code of that source on this machine",
+                hint="to allow no such builds: sdist = false",
             )
         )

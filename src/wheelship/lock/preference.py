@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from wheelship.lock.model import LockedWheel
+from wheelship.lock.model import Locked
 from wheelship.lock.read import Lock
 from wheelship.lock.resolve import Upgrade
 from wheelship.lock.target import Target
@@ -33,7 +33,7 @@ class Preferences:
 
     row: AcceleratorRow
     before: Lock | None
-    selections: Mapping[Target, tuple[LockedWheel, ...]]
+    selections: Mapping[Target, tuple[Locked, ...]]
     siblings: Siblings
 
     def of(
@@ -52,7 +52,7 @@ class Preferences:
         if self.before is not None:
             pins |= kept(self.before)
         for wheels in self.selections.values():
-            pins |= {wheel.name: wheel.version for wheel in wheels}
+            pins |= {one.name: one.version for one in wheels if one.version}
         pins |= preferred
         return {name: self._builds(name, version) for name, version in pins.items()}
 

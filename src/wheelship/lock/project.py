@@ -37,6 +37,8 @@ class GeneratedProject:
         settings: further keys of ``[tool.uv]``, as TOML writes them.
         metadata: tables of ``dependency-metadata``, as JSON.
         index_names: by address, the names under which uv finds credentials.
+        build_requires: by package, what its build needs beside what it says itself.
+        build_settings: by package, the settings of its backend (PEP 517, "config_settings").
     """
 
     name: str
@@ -50,6 +52,8 @@ class GeneratedProject:
     settings: Mapping[str, str] = field(default_factory=dict)
     metadata: Sequence[str] = ()
     index_names: Mapping[str, str] = field(default_factory=dict)
+    build_requires: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    build_settings: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
     def text(self) -> str:
         """Return the file's text."""
@@ -75,6 +79,15 @@ class GeneratedProject:
         for package, place in self.sources.items():
             key, text = ("url", place.address) if place.kind == "url" else ("index", names[place])
             lines.append(f"{package} = {inline_table({key: string(text)})}")
+        if self.build_requires:
+            lines.append("[tool.uv.extra-build-dependencies]")
+            for package, needed in self.build_requires.items():
+                lines.append(f"{package} = {_strings(needed)}")
+        for package, settings in self.build_settings.items():
+            if not settings:
+                continue
+            lines.append(f"[tool.uv.config-settings-package.{package}]")
+            lines += [f"{string(key)} = {_strings(texts)}" for key, texts in settings.items()]
         for place, name in names.items():
             flat = ['format = "flat"'] if place.kind == "flat" else []
             lines += _index(place.address, f"name = {string(name)}", "explicit = true", *flat)

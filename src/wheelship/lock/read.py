@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reads a lock, perhaps edited by hand, and chooses one wheel per package for a target."""
+"""Reads a lock, perhaps edited by hand, and chooses one file per package for a target."""
 
 from __future__ import annotations
 
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from wheelship.fetch.url import display_url, file_path, without_credentials
+from wheelship.fetch.url import display_url, file_path, url_filename, without_credentials
+from wheelship.lock.answer import COMMIT, repository_url
 from wheelship.lock.errors import (
     InvalidLock,
     LockLacksPlatform,
@@ -23,11 +24,19 @@ from wheelship.lock.errors import (
     NoWheelForPlatform,
 )
 from wheelship.lock.inputs import LockInputs
-from wheelship.lock.model import LockedWheel
+from wheelship.lock.model import BuildRequirement, Locked, LockedSource, LockedWheel
 from wheelship.lock.target import Target
 
 if TYPE_CHECKING:
-    from packaging.pylock import Package, PackageWheel, Pylock
+    from packaging.pylock import (
+        Package,
+        PackageArchive,
+        PackageDirectory,
+        PackageSdist,
+        PackageVcs,
+        PackageWheel,
+        Pylock,
+    )
 
 __all__ = ["Lock", "parse_lock", "read_lock", "read_locks"]
 
@@ -37,7 +46,7 @@ _AGAIN = "lock again: wheelship lock"
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A well-formed lock: every wheel has a SHA-256, and a file name that suits its package.
+    """A well-formed lock: every file has a SHA-256, and a name that suits its package.
 
     Attributes:
         path: of the file.
@@ -51,19 +60,19 @@ class Lock:
     request: str
     inputs: LockInputs | None
 
-    def select(self, target: Target) -> tuple[LockedWheel, ...]:
-        """Return the wheels for ``target``, by name; exactly one per package that applies.
+    def select(self, target: Target) -> tuple[Locked, ...]:
+        """Return the files for ``target``, by name; exactly one per package that applies.
 
         Raises:
             LockLacksPlatform: the lock was not made for it.
             NoWheelForPlatform: a package has no wheel that fits.
-            NotAWheel: a package is to be built.
+            NotAWheel: a package is to be built, and the lock does not say how.
             InvalidLock: it names two versions of a package at once.
         """
         from packaging.pylock import PackageWheel, PylockSelectError
 
         self._check_covers(target)
-        wheels: list[LockedWheel] = []
+        found: list[Locked] = []
         try:
             chosen = list(self.pylock.select(environment=target.environment(), tags=target.tags()))
         except PylockSelectError as error:
@@ -71,16 +80,47 @@ class Lock:
                 raise self._no_wheel(str(error), target) from error
             raise InvalidLock(str(error), where=str(self.path), hint=_AGAIN) from error
         for package, file in chosen:
-            if not isinstance(file, PackageWheel):
-                if package.wheels:
-                    raise self._no_wheel(f"of {package.name} {package.version}", target)
+            if isinstance(file, PackageWheel):
+                found.append(self._wheel(package, file))
+                continue
+            build = _build_table(package)
+            if build is None and package.wheels:
+                raise self._no_wheel(f"of {package.name} {package.version}", target)
+            if build is None:
                 raise NotAWheel(
-                    f"{package.name} is not locked as a wheel, and building is not supported yet",
+                    f"{package.name} is not locked as a wheel, and not how one is built",
                     where=str(self.path),
                     hint=_AGAIN,
                 )
-            wheels.append(self._wheel(package, file))
-        return tuple(sorted(wheels, key=lambda wheel: wheel.name))
+            found.append(self._source(package, file, build))
+        return tuple(sorted(found, key=lambda one: one.name))
+
+    def commits(self, keeps: Callable[[str], bool]) -> dict[str, tuple[str, str, str]]:
+        """Return address, wanted revision and commit of the repositories that ``keeps`` names."""
+        return {
+            package.name: (
+                package.vcs.url or "",
+                package.vcs.requested_revision or "",
+                package.vcs.commit_id,
+            )
+            for package in self.pylock.packages
+            if package.vcs is not None and keeps(package.name)
+        }
+
+    def build_pins(self, keeps: Callable[[str], bool]) -> dict[str, dict[str, str]]:
+        """Return, by package, the versions of what its source is built with.
+
+        ``keeps`` tells of a name whether its version is to be kept.
+        """
+        found: dict[str, dict[str, str]] = {}
+        for package in self.pylock.packages:
+            rows = _build_table(package) if keeps(package.name) else None
+            found[package.name] = {
+                str(row.get("package")): str(row.get("version"))
+                for row in rows or ()
+                if keeps(str(row.get("package")))
+            }
+        return found
 
     def versions(self) -> list[tuple[str, str]]:
         """Return name and version of every package, for comparisons."""
@@ -129,11 +169,7 @@ class Lock:
         )
 
     def _wheel(self, package: Package, wheel: PackageWheel) -> LockedWheel:
-        path = None
-        if wheel.path is not None:
-            path = Path(os.path.normpath(self.path.parent / wheel.path))
-        elif wheel.url is not None:
-            path = file_path(wheel.url)
+        path = self._local(wheel.path, wheel.url)
         return LockedWheel(
             name=package.name,
             version=str(package.version or ""),
@@ -142,8 +178,126 @@ class Lock:
             size_bytes=wheel.size or 0,
             url=None if path is not None else without_credentials(wheel.url or ""),
             path=path,
-            requires=tuple(sorted(str(one["name"]) for one in package.dependencies or ())),
+            requires=_requires(package),
         )
+
+    def _source(
+        self,
+        package: Package,
+        file: PackageSdist | PackageArchive | PackageDirectory | PackageVcs,
+        build: list[Mapping[str, Any]],
+    ) -> LockedSource:
+        from packaging.pylock import PackageDirectory, PackageSdist, PackageVcs
+
+        requirements = tuple(self._build_requirement(package.name, row) for row in build)
+        if isinstance(file, PackageVcs):
+            return self._repository(package, file, requirements)
+        if isinstance(file, PackageDirectory):
+            path = Path(os.path.normpath(self.path.parent / file.path))
+            return LockedSource(
+                name=package.name,
+                version=str(package.version or ""),
+                kind="directory",
+                filename=path.name,
+                path=path,
+                requires=_requires(package),
+                subdirectory=file.subdirectory or "",
+                build=requirements,
+            )
+        local = self._local(file.path, file.url)
+        place = local.name if local is not None else url_filename(file.url or "")
+        return LockedSource(
+            name=package.name,
+            version=str(package.version or ""),
+            kind="sdist" if isinstance(file, PackageSdist) else "archive",
+            filename=file.filename if isinstance(file, PackageSdist) else place,
+            sha256=file.hashes["sha256"],
+            size_bytes=file.size or 0,
+            url=None if local is not None else without_credentials(file.url or ""),
+            path=local,
+            requires=_requires(package),
+            subdirectory="" if isinstance(file, PackageSdist) else file.subdirectory or "",
+            build=requirements,
+        )
+
+    def _repository(
+        self, package: Package, file: PackageVcs, build: tuple[BuildRequirement, ...]
+    ) -> LockedSource:
+        if file.type != "git" or not file.url or not COMMIT.fullmatch(file.commit_id):
+            raise InvalidLock(
+                f"{package.name}: {file.commit_id[:80]!r} is no commit of a git repository",
+                where=str(self.path),
+                hint=_AGAIN,
+            )
+        return LockedSource(
+            name=package.name,
+            version=str(package.version or ""),
+            kind="vcs",
+            filename=url_filename(file.url),
+            url=repository_url(file.url),
+            requires=_requires(package),
+            commit=file.commit_id,
+            revision=file.requested_revision or "",
+            subdirectory=file.subdirectory or "",
+            build=build,
+        )
+
+    def _build_requirement(self, package: str, row: Mapping[str, Any]) -> BuildRequirement:
+        """Read a row of ``build-requires``, which is a wheel of PEP 751 with two more fields."""
+        from packaging.pylock import PylockValidationError
+
+        try:
+            wheel = _as_wheel(row)
+            sha256 = wheel.hashes["sha256"]
+            if not _SHA256.fullmatch(sha256):
+                raise ValueError(f"{sha256[:80]!r} is no sha256")
+            architectures = tuple(map(str, row.get("architectures", ())))
+        except (PylockValidationError, KeyError, TypeError, ValueError) as error:
+            raise InvalidLock(
+                f"what {package} is built with cannot be read: {error}",
+                where=str(self.path),
+                hint=_AGAIN,
+            ) from error
+        path = self._local(wheel.path, wheel.url)
+        locked = LockedWheel(
+            name=str(row.get("package", "")),
+            version=str(row.get("version", "")),
+            filename=wheel.filename,
+            sha256=sha256,
+            size_bytes=wheel.size or 0,
+            url=None if path is not None else without_credentials(wheel.url or ""),
+            path=path,
+        )
+        return BuildRequirement(wheel=locked, architectures=architectures)
+
+    def _local(self, path: str | None, url: str | None) -> Path | None:
+        if path is not None:
+            return Path(os.path.normpath(self.path.parent / path))
+        return None if url is None else file_path(url)
+
+
+def _requires(package: Package) -> tuple[str, ...]:
+    return tuple(sorted(str(one["name"]) for one in package.dependencies or ()))
+
+
+def _as_wheel(row: Mapping[str, Any]) -> PackageWheel:
+    """Return a wheel of a list as ``packaging`` reads it, with all its checks."""
+    from packaging.pylock import Pylock
+
+    fields = {k: v for k, v in row.items() if k not in ("package", "version", "architectures")}
+    package = {"name": row["package"], "version": row["version"], "wheels": [fields]}
+    document = {"lock-version": "1.0", "created-by": "wheelship", "packages": [package]}
+    (wheel,) = Pylock.from_dict(document).packages[0].wheels or ()
+    return wheel
+
+
+def _build_table(package: Package) -> list[Mapping[str, Any]] | None:
+    """Return what the lock says the package is built with; None where it does not say so."""
+    table = (package.tool or {}).get("wheelship")
+    rows = table.get("build-requires") if isinstance(table, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return None
+    return rows
 
 
 def read_lock(path: Path) -> Lock:
@@ -221,12 +375,14 @@ def _contradictions(pylock: Pylock) -> Iterator[tuple[str, type[InvalidLock]]]:
         for dependency in package.dependencies or ():
             if not isinstance(dependency.get("name"), str):
                 yield f"{package.name} depends on something without a name", InvalidLock
-        for wheel in package.wheels or ():
-            sha256 = wheel.hashes.get("sha256")
+        sources = [one for one in (package.sdist, package.archive) if one is not None]
+        for file in (*(package.wheels or ()), *sources):
+            filename = getattr(file, "filename", package.name)
+            sha256 = file.hashes.get("sha256")
             if sha256 is None:
-                kinds = ", ".join(sorted(wheel.hashes))
-                yield f"{wheel.filename} has no sha256, only {kinds}", MissingHash
+                kinds = ", ".join(sorted(file.hashes))
+                yield f"{filename} has no sha256, only {kinds}", MissingHash
             elif not _SHA256.fullmatch(sha256):
-                yield f"{wheel.filename}: {sha256[:80]!r} is no sha256", InvalidLock
-            if wheel.url is not None and not wheel.url.startswith(("https://", "http://", "file:")):
-                yield f"{wheel.filename}: cannot be fetched: {display_url(wheel.url)}", InvalidLock
+                yield f"{filename}: {sha256[:80]!r} is no sha256", InvalidLock
+            if file.url is not None and not file.url.startswith(("https://", "http://", "file:")):
+                yield f"{filename}: cannot be fetched: {display_url(file.url)}", InvalidLock

@@ -7,18 +7,18 @@ import re
 import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from wheelship.events import Emit, Warned, discard
 from wheelship.fetch.file import file_sha256
-from wheelship.lock.answer import check_are_wheels, locked_wheels
-from wheelship.lock.errors import IndexUnreachable, Unresolvable
+from wheelship.lock.answer import check_can_be_had, locked_packages
+from wheelship.lock.errors import IndexUnreachable, SdistOnly, Unresolvable
 from wheelship.lock.inputs import LockInputs
 from wheelship.lock.local import LocalWheel, find_local_wheels, misfit, write_index, write_page
 from wheelship.lock.machine import MachineSources
-from wheelship.lock.model import LockedWheel
+from wheelship.lock.model import Locked
 from wheelship.lock.project import GeneratedProject, Place
 from wheelship.lock.route import Route, find_routes, parse_requirements
 from wheelship.lock.source import (
@@ -29,9 +29,9 @@ from wheelship.lock.source import (
     route_sources,
 )
 from wheelship.lock.target import Target
-from wheelship.lock.toml import string
+from wheelship.lock.toml import inline_table, string
 from wheelship.lock.uv import Uv
-from wheelship.request.model import Sources
+from wheelship.request.model import BuildRule, Sources
 from wheelship.request.requirement import requirement_name
 from wheelship.request.uv import UvSettings, UvSource
 from wheelship.variant.model import AcceleratorRow
@@ -42,6 +42,7 @@ Pins: TypeAlias = Mapping[str, Sequence[str]]
 """Versions to prefer, by package."""
 
 _OUTPUT = "pylock.result.toml"
+_NO_COMMITS: Mapping[str, tuple[str, str, str]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Resolver:
         name: of the project, for uv's explanations.
         sources: the project's own, with credentials.
         size_of: asks a server for the size of a file, where an index does not tell sizes.
+        rules: how packages are built that have no wheel; None = such ones are refused.
         temporary: where a directory for uv is made; None = the system's place.
         settings: what the project tells uv, with credentials.
         uv_sources: those of its sources that the variant's extras and groups choose.
@@ -82,6 +84,7 @@ class Resolver:
     machine: MachineSources
     uv: Uv
     size_of: Callable[[str], int | None]
+    rules: Mapping[str, BuildRule] | None = None
     temporary: Path | None = None
     settings: UvSettings = field(default_factory=UvSettings)
     uv_sources: tuple[UvSource, ...] = ()
@@ -96,21 +99,26 @@ class Resolver:
         upgrade: Upgrade,
         held: Sequence[str] = (),
         built: Sequence[UvSource] = (),
-    ) -> tuple[LockedWheel, ...]:
-        """Return the wheels for ``target``, by name.
+        commits: Mapping[str, tuple[str, str, str]] = _NO_COMMITS,
+    ) -> tuple[Locked, ...]:
+        """Return the wheels for ``target``, by name, and sources of packages that have none.
 
         ``pins`` are versions to prefer, by name; they give way where a requirement needs another
         one. ``held`` are constraints beside those of the inputs, and do not give way; ``built``
-        names packages that may come from local wheels only.
+        names packages that may come from local wheels only. ``commits`` are address, wanted
+        revision and commit of repositories, by package, and stay while the requirement names the
+        same revision.
         ``upgrade`` says for which packages uv asks the index anew.
 
         uv sends only direct requirements to the index they are routed to. A member of one of the
         accelerator's families that something else requires is therefore made direct, and all is
-        done again.
+        done again. So it is where uv finds that a package has no wheel: source is allowed for that
+        package alone, because uv runs the build backend of what it takes as source.
 
         Raises:
             Unresolvable, SdistOnly: the requirements cannot be met (with wheels).
-            NotAWheel, MissingHash: an answer is no wheel with a hash.
+            SourceUnusable: a source does not say what it requires.
+            NotAWheel, MissingHash: an answer is no file with a hash.
             NetworkError, MachineError: uv got no answer, or could not be run.
         """
         check_environment(self.settings, target)
@@ -119,7 +127,12 @@ class Resolver:
         direct = {requirement_name(one.name) for one in wanted}
         members = {one.package for one in built} - direct
         own = self._own_routes((*self.uv_sources, *built), direct | members, local, target)
-        check_are_wheels(one for one in wanted if requirement_name(one.name) not in own)
+        others = [one for one in wanted if requirement_name(one.name) not in own]
+        sources = set(check_can_be_had(others, building=self.rules is not None))
+        if self.rules is not None:
+            # A local wheel is what the user built of it; uv would leave that aside too.
+            there = {one.name for one in local if one.fits(target)}
+            sources |= set(self.settings.no_binary) - there
         constraints = (*self.inputs.constraints, *held)
         named = [*wanted, *parse_requirements((*constraints, *self.inputs.overrides), target)]
         with tempfile.TemporaryDirectory(prefix="wheelship-", dir=self.temporary) as place:
@@ -132,19 +145,23 @@ class Resolver:
                     target=target,
                     replacement=self._replacement(),
                 )
-                run = _Run(Path(place), self, target, routes, own, members, local, constraints)
+                run = _Run(
+                    Path(place), self, target, routes, own, members, local, constraints, sources
+                )
                 try:
-                    packages = run.compile(pins, upgrade)
+                    packages = run.compile(pins, upgrade, commits)
                     missed = self._members(one["name"] for one in packages) - direct - members
                 except (Unresolvable, IndexUnreachable) as error:
                     missed = self._members(_words(error.message)) - direct - members
-                    if not missed or isinstance(error, IndexUnreachable):
+                    wheelless = self._wheelless(error) - sources
+                    if isinstance(error, IndexUnreachable) or not (missed or wheelless):
                         raise _explained(error, routes, self.machine) from error
+                    sources |= wheelless if not missed else set()
                 else:
                     if not missed:
-                        wheels = locked_wheels(packages, run.parents(), self.size_of, target)
-                        check_binaries(self.settings, wheels)
-                        return wheels
+                        found = locked_packages(packages, run.parents(), self.size_of, target)
+                        check_binaries(self.settings, found)
+                        return found
                 members |= missed
 
     def sha256_of(self, path: Path) -> str:
@@ -182,6 +199,12 @@ class Resolver:
     def _members(self, names: Iterable[str]) -> set[str]:
         return {name for name in names if self.row.family_of(name)}
 
+    def _wheelless(self, error: Exception) -> set[str]:
+        """Return the packages that ``error`` is about, if they may be built."""
+        if self.rules is None or not isinstance(error, SdistOnly):
+            return set()
+        return set(error.packages)
+
     def _replacement(self) -> str | None:
         """Return the address that takes the place of the accelerator's index, if there is one."""
         place = self.sources.torch_index
@@ -193,7 +216,7 @@ class _Run:
     """One resolution by uv with certain routes, in ``directory``.
 
     ``own`` are the routes of the project's sources; ``members`` are required in addition; ``local``
-    are all local wheels.
+    are all local wheels; of ``sources`` source is taken.
     """
 
     directory: Path
@@ -204,25 +227,39 @@ class _Run:
     members: set[str]
     local: tuple[LocalWheel, ...]
     constraints: Sequence[str]
+    sources: set[str]
     _options: list[str] = field(default_factory=list)
 
-    def compile(self, pins: Pins, upgrade: Upgrade) -> list[dict[str, Any]]:
+    def compile(
+        self,
+        pins: Pins,
+        upgrade: Upgrade,
+        commits: Mapping[str, tuple[str, str, str]],
+    ) -> list[dict[str, Any]]:
         """Return the packages of uv's lock."""
-        resolver = self.resolver
         (self.directory / "pyproject.toml").write_text(self._project().text(), "utf-8")
-        (self.directory / _OUTPUT).write_text(_preferences(pins), "utf-8")
+        (self.directory / _OUTPUT).write_text(_preferences(pins, commits), "utf-8")
         self._options = self._links()
-        resolver.uv.compile(self.directory, self.target, [*self._options, *upgrade.options()])
+        for name in sorted(self.sources):
+            self._options += ["--no-binary", name]
+        self._uv().compile(self.directory, self.target, [*self._options, *upgrade.options()])
         document = tomllib.loads((self.directory / _OUTPUT).read_text("utf-8"))
         packages: list[dict[str, Any]] = document.get("packages", [])
         return packages
 
     def parents(self) -> dict[str, tuple[str, ...]]:
         """Return who requires whom."""
-        return self.resolver.uv.parents(self.directory, self.target, self._options)
+        return self._uv().parents(self.directory, self.target, self._options)
+
+    def _uv(self) -> Uv:
+        """Return uv with the variables that the backends of sources are to see."""
+        uv, rules = self.resolver.uv, self.resolver.rules or {}
+        chosen = [rules[name] for name in sorted(self.sources & rules.keys())]
+        environment = {**uv.environment, **{key: text for one in chosen for key, text in one.env}}
+        return replace(uv, environment=environment) if chosen else uv
 
     def _project(self) -> GeneratedProject:
-        resolver = self.resolver
+        resolver, rules = self.resolver, self.resolver.rules or {}
         inputs, settings = resolver.inputs, resolver.settings
         return GeneratedProject(
             name=resolver.name,
@@ -231,6 +268,8 @@ class _Run:
             exclude=inputs.exclude,
             sources=self._places(),
             index=self._index(),
+            build_requires={name: one.requires for name, one in rules.items() if one.requires},
+            build_settings={name: dict(one.settings) for name, one in rules.items()},
             extra_indexes=()
             if self._no_index
             else (*resolver.sources.extra_indexes, *resolver.machine.extra_indexes),
@@ -302,16 +341,23 @@ class _Run:
         return [word for page in pages for word in ("--find-links", page)]
 
 
-def _preferences(pins: Pins) -> str:
-    """Return a lock that holds nothing but versions: uv prefers those of the file it replaces.
+def _preferences(pins: Pins, commits: Mapping[str, tuple[str, str, str]]) -> str:
+    """Return a lock of nothing but versions and commits: uv prefers what the file it replaces has.
 
-    Of several versions of one package it takes one that it can have.
+    Of several versions of one package it takes one that it can have. A package named by its address
+    has a version too, which counts for nothing there.
     """
     lines = ['lock-version = "1.0"', 'created-by = "wheelship"']
     lines += [] if pins else ["packages = []"]
     for name, versions in sorted(pins.items()):
         for version in versions:
             lines += ["[[packages]]", f"name = {string(name)}", f"version = {string(version)}"]
+            if name in commits:
+                url, revision, commit = commits[name]
+                fields = {"type": string("git"), "url": string(url), "commit-id": string(commit)}
+                if revision:
+                    fields["requested-revision"] = string(revision)
+                lines.append(f"vcs = {inline_table(fields)}")
     return "\n".join(lines) + "\n"
 
 

@@ -24,7 +24,7 @@ from wheelship.events import Warned
 from wheelship.fetch.url import display_url
 from wheelship.lock.errors import NotAWheel, PlatformExcluded
 from wheelship.lock.local import LocalWheel, find_local_wheels, local_wheel, misfit
-from wheelship.lock.model import LockedWheel
+from wheelship.lock.model import Locked, LockedWheel
 from wheelship.lock.project import Place
 from wheelship.lock.target import Target
 from wheelship.lock.toml import inline_table, string
@@ -104,14 +104,16 @@ def check_environment(settings: UvSettings, target: Target) -> None:
         )
 
 
-def check_binaries(settings: UvSettings, wheels: Iterable[LockedWheel]) -> None:
+def check_binaries(settings: UvSettings, packages: Iterable[Locked]) -> None:
     """Check that no index's wheel is used for what the project wants to be built.
 
     Raises:
         NotAWheel: one would be.
     """
-    for wheel in wheels:
-        if wheel.name in settings.no_binary and wheel.path is None:
+    for wheel in packages:
+        if not isinstance(wheel, LockedWheel) or wheel.path is not None:
+            continue
+        if wheel.name in settings.no_binary:
             raise NotAWheel(
                 f"no-binary-package names {wheel.name}, so its wheel on the index is not used",
                 where="tool.uv.no-binary-package",

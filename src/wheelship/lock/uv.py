@@ -20,6 +20,7 @@ from wheelship.lock.errors import (
     IndexUnauthorized,
     IndexUnreachable,
     SdistOnly,
+    SourceUnusable,
     Unresolvable,
     UvFailed,
     UvMissing,
@@ -37,13 +38,11 @@ _WITHOUT = re.compile(
 would make uv ignore the generated project's table, and with it where torch comes from."""
 
 _NEEDS_WHEEL = re.compile(r"Wheels are required for `([^`]+)` because building from source")
+_SOURCE_FAILED = re.compile(r"Failed to (?:build|download and build) `([^`]+)`")
 _USERINFO = re.compile(r"://[^/@\s]+@")
 _VIA = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*).*?\s# via (?P<parents>.*)")
-_NETWORK = (
-    "Failed to fetch",
-    "error sending request",
-    "Failed to download",
-    "Request failed after",
+_NETWORK = re.compile(
+    "Failed to fetch|error sending request|Failed to download(?! and build)|Request failed after"
 )
 
 
@@ -113,7 +112,8 @@ class Uv:
         self, directory: Path, target: Target, arguments: Sequence[str], *, offline: bool
     ) -> str:
         command = [str(self.binary), "pip", "compile", "pyproject.toml", "--no-header"]
-        command += ["--no-build", "--python", str(self.python)]
+        # `--no-build` cannot be combined with exceptions from it; this says the same and can.
+        command += ["--only-binary", ":all:", "--python", str(self.python)]
         command += ["--python-version", target.python_full, "--python-platform", target.uv_platform]
         command += [*arguments, *(["--offline"] if offline else [])]
         try:
@@ -142,6 +142,49 @@ class Uv:
 def _failure(stderr: str, status: int, target: Target) -> Exception:
     """Return our error for what uv said."""
     text = _explanation(stderr)
+    if (known := _network_failure(text) or _source_failure(text)) is not None:
+        return known
+    if "No solution found" not in text:
+        return UvFailed(f"uv ended with status {status}:\n{text}", hint="wheelship doctor")
+    needing = _NEEDS_WHEEL.findall(text)
+    if needing:
+        names = " and ".join(_with_parents(name, text) for name in dict.fromkeys(needing))
+        return SdistOnly(
+            f"{names}: no wheel for {target}, only source, and nothing is to be built:\n{text}",
+            explanation=text,
+            packages=tuple(map(_normalised, dict.fromkeys(needing))),
+            hint="remove `sdist = false`, or build the wheel yourself and name its directory:\n"
+            f"pip wheel --no-deps --wheel-dir wheels {needing[0]}\n"
+            'find-links = ["wheels"]',
+        )
+    return Unresolvable(
+        f"no versions fit together for {target}:\n{text}", explanation=text, hint=_way_out(text)
+    )
+
+
+def _source_failure(text: str) -> Exception | None:
+    """Return what is wrong with a source whose requirements uv wanted to know."""
+    failed = _SOURCE_FAILED.search(text)
+    if failed is None:
+        return None
+    name = _normalised(re.split("[ =@]", failed[1])[0])
+    if "Failed to extract archive" in text:
+        return SourceUnusable(
+            f"the archive of {failed[1]} cannot be unpacked:\n{text}",
+            where=name,
+            hint="report it to the package's maintainers and choose another version",
+        )
+    return SourceUnusable(
+        f"what {failed[1]} requires cannot be learned from its source:\n{text}",
+        where=name,
+        hint="if it needs more, or an older release of something, to be built:\n"
+        f'[tool.wheelship.sdist.{name}]\nrequires = ["setuptools<81"]',
+    )
+
+
+def _network_failure(text: str) -> Exception | None:
+    if "build backend returned an error" in text:
+        return None  # the rest is what some backend said
     if "network was disabled" in text or "when the network is disabled" in text.lower():
         return IndexOffline(
             f"the requirements cannot be resolved without the network:\n{text}",
@@ -152,27 +195,12 @@ def _failure(stderr: str, status: int, target: Target) -> Exception:
             f"an index refused to answer:\n{text}",
             hint="put its credentials into ~/.netrc:\nmachine HOST login USER password PASSWORD",
         )
-    if any(sign in text for sign in _NETWORK):
+    if _NETWORK.search(text):
         return IndexUnreachable(
             f"an index did not answer:\n{text}",
             hint="check the network, and HTTPS_PROXY if there is a proxy",
         )
-    if "No solution found" not in text:
-        return UvFailed(f"uv ended with status {status}:\n{text}", hint="wheelship doctor")
-    needing = _NEEDS_WHEEL.findall(text)
-    if needing:
-        names = " and ".join(_with_parents(name, text) for name in dict.fromkeys(needing))
-        return SdistOnly(
-            f"{names}: no wheel for {target}, only source, and building wheels from source is not "
-            f"supported yet:\n{text}",
-            explanation=text,
-            hint="build the wheel yourself and name its directory:\n"
-            f"pip wheel --no-deps --wheel-dir wheels {needing[0]}\n"
-            'find-links = ["wheels"]',
-        )
-    return Unresolvable(
-        f"no versions fit together for {target}:\n{text}", explanation=text, hint=_way_out(text)
-    )
+    return None
 
 
 def _way_out(explanation: str) -> str:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
@@ -15,6 +15,7 @@ from wheelship.request.uv import UvSettings
 __all__ = [
     "Accelerator",
     "Budget",
+    "BuildRule",
     "Check",
     "CheckRequest",
     "Health",
@@ -118,11 +119,26 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Upper limits in bytes (or layers); None = no limit."""
+    """Upper limits in bytes (or layers); None = no limit.
+
+    ``platforms`` are limits for single platforms, which win one by one over those for all.
+    """
 
     transfer_bytes: int | None = None
     unpacked_bytes: int | None = None
     layers: int | None = None
+    platforms: tuple[tuple[Platform, Budget], ...] = ()
+
+    def of(self, platform: Platform) -> Budget:
+        """Return the limits of the image for ``platform``."""
+        own = dict(self.platforms).get(platform, Budget())
+        names = ("transfer_bytes", "unpacked_bytes", "layers")
+        given = {name: getattr(own, name) for name in names}
+        return replace(
+            self,
+            platforms=(),
+            **{name: value for name, value in given.items() if value is not None},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +148,23 @@ class Waiver:
     package: str
     version: str | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRule:
+    """How the wheel of a package is built that has only its source.
+
+    Attributes:
+        requires: PEP 508 strings, in addition to what the source asks for itself.
+        settings: of the backend (PEP 517, "config_settings"); each may be given several times.
+        env: variables of the build.
+        network: whether its build may use the network, beside the locking of what it requires.
+    """
+
+    requires: tuple[str, ...] = ()
+    settings: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    network: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +201,8 @@ class Variant:
         env: the user's own variables, which win over those of the accelerator's data.
         user: ``(uid, gid)``.
         writable: absolute directories the service may write to.
+        sdist: how packages are built that have only their source, by normalised name; None = no
+            package may be built.
         include / exclude: globs of project files for the application layer, relative to the root.
         requirements, constraints, hashes: in the place of the project's own, where the variant
             names its requirements files; else None, empty and None.
@@ -191,6 +226,7 @@ class Variant:
     hashes: Mapping[str, frozenset[str]] | None = None
     omit: dict[str, tuple[str, ...]]
     sources: Sources
+    sdist: dict[str, BuildRule] | None = field(default_factory=dict)
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     command: tuple[str, ...] | None = None

@@ -14,6 +14,7 @@ from wheelship.request.errors import InvalidValue
 from wheelship.request.gate import Probe, read_budget, read_check, read_health, read_waivers
 from wheelship.request.model import Budget, Check, Waiver
 from wheelship.request.requirement import BASE_PYTHONS
+from wheelship.request.sdist import SdistRules, merge_sdist, read_sdist
 from wheelship.request.table import Table, quoted
 from wheelship.request.value import (
     canonical_name,
@@ -30,7 +31,6 @@ __all__ = ["COMMON_KEYS", "UNSUPPORTED", "Settings", "merge", "read_settings"]
 
 UNSUPPORTED = {
     "commands": "start other commands with: wheelship run IMAGE -- COMMAND",
-    "sdist": "build the wheel (uv build) and name its directory in find-links",
 }
 """Keys that DESIGN §6 promises and this release does not read: refused, never ignored."""
 
@@ -59,6 +59,7 @@ COMMON_KEYS = frozenset(
         "port",
         "python",
         "requirements",
+        "sdist",
         "slim",
         "system-packages",
         "torch-index",
@@ -94,6 +95,7 @@ class Settings(TypedDict):
     find_links: tuple[Path, ...] | None
     indexes: tuple[str, ...] | None
     torch_index: str | None
+    sdist: SdistRules | None
     debian_mirror: str | None
     app: tuple[tuple[str, ...], tuple[str, ...]] | None
     command: tuple[str, ...] | None
@@ -130,6 +132,7 @@ def read_settings(table: Table, root: Path) -> Settings:
         find_links=table.each("find-links", lambda text: _directory(text, root)),
         indexes=_indexes(table),
         torch_index=table.parsed("torch-index", lambda text: _url_or_directory(text, root)),
+        sdist=read_sdist(table),
         debian_mirror=table.parsed("debian-mirror", parse_url),
         app=_app(table),
         command=_arguments(table, "command"),
@@ -149,9 +152,10 @@ def read_settings(table: Table, root: Path) -> Settings:
 
 
 def merge(project: Settings, variant: Settings) -> Settings:
-    """Return the settings of a variant: its own keys win, ``env``, ``omit``, ``labels`` by key."""
+    """Return the settings of a variant: its own keys win, those of tables of names one by one."""
     own = {key: value for key, value in variant.items() if value is not None}
     merged = {**project, **own, "keys": project["keys"] | variant["keys"]}
+    merged["sdist"] = merge_sdist(project["sdist"], variant["sdist"])
     for key in ("env", "omit", "labels"):
         tables = cast("list[Mapping[str, object] | None]", [project[key], variant[key]])
         merged[key] = {name: value for one in tables for name, value in (one or {}).items()}

@@ -21,6 +21,7 @@ from wheelship.request.model import (
 )
 from wheelship.request.requirement import BASE_PYTHONS, PYTHONS, allows, choose_python
 from wheelship.request.requirements_file import Requirements, read_requirements
+from wheelship.request.sdist import rules_of
 from wheelship.request.settings import Settings, merge, read_settings
 from wheelship.request.table import Table, nearest_key, quoted
 
@@ -88,6 +89,7 @@ class VariantReader:
             hashes=project.hashes if own else None,
             omit=settings["omit"] or {},
             sources=self._sources(settings, files),
+            sdist=rules_of(settings["sdist"]),
             include=include,
             exclude=exclude,
             command=command,

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from wheelship.testing.sdist import make_sdist
+
 pytestmark = pytest.mark.integration
 
 _MODULES = """
@@ -31,13 +33,21 @@ _SPARED = (
     "wheelship.build.device_code",
     "wheelship.build.produce",
     "wheelship.registry.client",
+    "wheelship.sdist.make",
     "wheelship.variant.gpu",
     "wheelship.wheel.reader",
     "zlib_ng",
 )
 
 
-def test_a_build_with_nothing_to_do_imports_none_of_the_machinery(site: Any) -> None:
+@pytest.mark.parametrize("source", [False, True], ids=["wheels", "source"])
+def test_a_build_with_nothing_to_do_imports_none_of_the_machinery(
+    site: Any, *, source: bool
+) -> None:
+    if source:
+        make_sdist("gamma").write(site.index.files)
+        site.project("alpha", "gamma")
+
     def imported() -> set[str]:
         command = [sys.executable, "-P", "-c", _MODULES, "build", str(site.root), "--quiet"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -47,4 +57,5 @@ def test_a_build_with_nothing_to_do_imports_none_of_the_machinery(site: Any) -> 
 
     first = imported()
     assert {"deflate", "wheelship.build.produce", "wheelship.wheel.reader"} <= first
+    assert ("wheelship.sdist.make" in first) is source
     assert sorted(imported() & set(_SPARED)) == []

@@ -53,9 +53,9 @@ def test_a_package_that_nobody_has_is_named(site: Any) -> None:
     )
 
 
-def test_a_package_without_wheels_is_not_built_behind_the_users_back(site: Any) -> None:
+def test_a_package_without_wheels_is_not_built_where_that_is_forbidden(site: Any) -> None:
     (site.index.files / "gamma-1.0.tar.gz").write_bytes(make_sdist("gamma"))
-    site.project("alpha", "gamma")
+    site.project("alpha", "gamma", table="sdist = false")
     error = site.refuse(
         *("build", str(site.root)),
         code="sdist-only",

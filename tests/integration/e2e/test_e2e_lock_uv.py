@@ -379,10 +379,12 @@ def test_exclude_newer_does_not_hide_local_wheels(site: Any) -> None:
     assert "exclude-newer" in error["message"]
 
 
-def test_packages_without_binaries_need_a_local_wheel(site: Any) -> None:
+def test_packages_without_binaries_are_built_or_come_from_a_local_wheel(site: Any) -> None:
     site.serve(make_wheel("app", requires=["native"]), make_wheel("native"))
     uv = '[tool.uv]\nno-binary-package = ["native"]\n'
-    write(site, "app", project=uv)
+    write(site, "app", project=uv)  # the index has no source that a wheel could be built from
+    error = site.refuse("lock", str(site.root), code="unresolvable", status=3, says=["native"])
+    write(site, "app", project=uv, table="sdist = false")
     error = site.refuse("lock", str(site.root), code="not-a-wheel", status=3, says=["native"])
     assert "pip wheel --no-deps --no-binary native" in error["hint"]
     (site.root / "wheels").mkdir()

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 
-from wheelship.lock.answer import check_are_wheels, locked_wheels
+from wheelship.lock.answer import check_can_be_had, locked_packages
 from wheelship.lock.errors import MissingHash, NotAWheel
-from wheelship.lock.model import LockedWheel
+from wheelship.lock.model import LockedSource, LockedWheel
 from wheelship.lock.target import Target
 from wheelship.oci.platform import Platform
 
@@ -20,7 +20,8 @@ TARGET = Target(python="3.11", platform=Platform("amd64"))
 
 def answer(*files: dict[str, Any], **package: Any) -> LockedWheel:
     document = {"name": "demo", "version": "1.0", "wheels": list(files), **package}
-    (wheel,) = locked_wheels([document], {}, lambda _: 77, TARGET)
+    (wheel,) = locked_packages([document], {}, lambda _: 77, TARGET)
+    assert isinstance(wheel, LockedWheel)
     return wheel
 
 
@@ -61,7 +62,7 @@ def test_missing_size_is_asked_for() -> None:
     unknown = file()
     del unknown["size"]
     assert answer(unknown).size_bytes == 77
-    (wheel,) = locked_wheels(
+    (wheel,) = locked_packages(
         [{"name": "demo", "version": "1.0", "wheels": [unknown]}], {}, lambda _: None, TARGET
     )
     assert wheel.size_bytes == 0
@@ -80,7 +81,7 @@ def test_graph_is_turned_around() -> None:
         {"name": name, "version": "1.0", "wheels": [file()]} for name in ("top", "left", "bottom")
     ]
     parents = {"top": (), "left": ("top",), "bottom": ("top", "left")}
-    wheels = locked_wheels(packages, parents, lambda _: None, TARGET)
+    wheels = locked_packages(packages, parents, lambda _: None, TARGET)
     assert [(wheel.name, wheel.requires) for wheel in wheels] == [
         ("bottom", ()),
         ("left", ("bottom",)),
@@ -98,34 +99,103 @@ def test_wheel_without_sha256(hashes: dict[str, str]) -> None:
     ("source", "what"),
     [
         (
-            {"vcs": {"type": "git", "url": "https://me:w@example.org/x.git"}},
+            {"vcs": {"type": "hg", "url": "https://me:w@example.org/x", "commit-id": "a" * 40}},
+            "a repository (https://ex",
+        ),
+        (
+            {"vcs": {"type": "git", "url": "https://example.org/x", "commit-id": "--upload-pack"}},
             "a repository (https://ex",
         ),
         ({"directory": {"path": "../demo"}}, "a directory (../demo)"),
-        ({"sdist": {"url": "https://example.org/demo-1.0.tar.gz"}}, "source"),
+        ({"sdist": {"url": "https://example.org/demo-1.0.zip"}}, "source"),
         ({"archive": {"url": "https://example.org/demo-1.0.zip"}}, "source"),
     ],
 )
-def test_what_is_no_wheel(source: dict[str, Any], what: str) -> None:
+def test_what_cannot_be_built(source: dict[str, Any], what: str) -> None:
     with pytest.raises(NotAWheel) as caught:
         answer(wheels=[], **source)
     assert f"demo is no wheel but {what}" in caught.value.message
 
 
+def source(**package: Any) -> LockedSource:
+    document = {"name": "demo", "version": "1.0", **package}
+    (found,) = locked_packages([document], {"base": ["demo"]}, lambda _: 77, TARGET)
+    assert isinstance(found, LockedSource)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["sdist", "archive"])
+def test_an_archive_is_a_source(kind: str) -> None:
+    url = "https://me:word@example.org/demo-1.0.tar.gz"
+    found = source(**{kind: {"url": url, "hashes": {"sha256": "a" * 64}}})
+    assert found == LockedSource(
+        name="demo",
+        version="1.0",
+        kind=found.kind,
+        filename="demo-1.0.tar.gz",
+        sha256="a" * 64,
+        size_bytes=77,
+        url="https://example.org/demo-1.0.tar.gz",
+        requires=("base",),
+    )
+    assert found.kind == kind
+    with pytest.raises(MissingHash, match=r"no SHA-256 of demo-1\.0\.tar\.gz"):
+        source(**{kind: {"url": url, "hashes": {"md5": "a"}}})
+
+
+def test_a_directory_is_a_source(tmp_path: Path) -> None:
+    found = source(directory={"path": str(tmp_path / "demo")}, version="")
+    assert (found.kind, found.path, found.filename) == ("directory", tmp_path / "demo", "demo")
+    assert (found.sha256, found.url, found.version) == ("", None, "")
+
+
 @pytest.mark.parametrize(
-    ("requirement", "fits"),
+    ("url", "kept"),
     [
-        ("demo>=1", True),
-        ("demo @ https://example.org/demo-1.0-py3-none-any.whl", True),
-        ("demo @ file:///opt/demo-1.0-py3-none-any.whl", True),
-        ("demo @ https://example.org/demo-1.0.tar.gz", False),
-        ("demo @ git+https://example.org/demo", False),
-        ("demo @ git+https://example.org/demo.whl", False),
+        ("https://me:word@example.org/x/demo.git", "https://example.org/x/demo.git"),
+        ("ssh://git:word@example.org/demo.git", "ssh://git@example.org/demo.git"),
+        ("file:///srv/demo.git", "file:///srv/demo.git"),
     ],
 )
-def test_requirements_that_name_an_address(requirement: str, *, fits: bool) -> None:
+def test_a_commit_is_a_source(url: str, kept: str) -> None:
+    commit = {"type": "git", "url": url, "requested-revision": "main", "commit-id": "a" * 40}
+    assert source(vcs={**commit, "subdirectory": "lib"}) == LockedSource(
+        name="demo",
+        version="1.0",
+        kind="vcs",
+        filename="demo.git",
+        url=kept,
+        requires=("base",),
+        commit="a" * 40,
+        revision="main",
+        subdirectory="lib",
+    )
+
+
+def test_a_wheel_is_preferred_to_the_source() -> None:
+    assert answer(file(), sdist={"url": "https://example.org/demo-1.0.tar.gz"}).sha256 == "a" * 64
+
+
+@pytest.mark.parametrize(
+    ("requirement", "fits", "builds"),
+    [
+        ("demo>=1", True, False),
+        ("demo @ https://example.org/demo-1.0-py3-none-any.whl", True, False),
+        ("demo @ file:///opt/demo-1.0-py3-none-any.whl", True, False),
+        ("De_mo @ https://example.org/demo-1.0.tar.gz", True, True),
+        ("de-mo @ file:///tmp", True, True),
+        ("demo @ https://example.org/demo-1.0.zip", False, False),
+        ("demo @ file:///tmp/is/not/there", False, False),
+        ("de-mo @ git+https://example.org/demo", True, True),
+        ("de-mo @ git+https://example.org/demo.whl", True, True),
+        ("demo @ hg+https://example.org/demo", False, False),
+        ("demo @ svn+https://example.org/demo.tar.gz", False, False),
+    ],
+)
+def test_requirements_that_name_an_address(requirement: str, *, fits: bool, builds: bool) -> None:
+    one = [Requirement(requirement)]
     if fits:
-        check_are_wheels([Requirement(requirement)])
-        return
-    with pytest.raises(NotAWheel, match="demo is no wheel but"):
-        check_are_wheels([Requirement(requirement)])
+        assert check_can_be_had(one, building=True) == ({"de-mo"} if builds else set())
+    if not fits or builds:
+        with pytest.raises(NotAWheel, match="is no wheel but"):
+            check_can_be_had(one, building=not fits)

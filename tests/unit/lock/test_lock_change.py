@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from wheelship.lock.change import Listed, PackageChange, compare_locks
+from wheelship.lock.change import LockEntry, PackageChange, compare_locks
 
 
-def locked(name: str, version: str, size: int = 0, *requires: str, on: str = "amd64") -> Listed:
-    return Listed(
+def locked(name: str, version: str, size: int = 0, *requires: str, on: str = "amd64") -> LockEntry:
+    return LockEntry(
         platform=f"linux/{on}", name=name, version=version, size_bytes=size, requires=requires
     )
 

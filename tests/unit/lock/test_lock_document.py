@@ -7,14 +7,19 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.pylock import Pylock, is_valid_pylock_path
 
 from wheelship.lock.document import lock_path, render_lock, write_lock
-from wheelship.lock.errors import LockNotWritable
+from wheelship.lock.errors import InvalidLock, LockNotWritable, NotAWheel
 from wheelship.lock.inputs import LockInputs
-from wheelship.lock.model import LockedWheel
+from wheelship.lock.model import (
+    BuildRequirement,
+    LockedSource,
+    LockedWheel,
+)
 from wheelship.lock.read import parse_lock, read_lock
 from wheelship.lock.selection import Selection, load_selection, selection_key
 from wheelship.lock.target import Target
@@ -92,6 +97,97 @@ def test_document_is_read_back_for_each_target(tmp_path: Path) -> None:
     lock.require_current(INPUTS)
 
 
+def source(name: str, directory: Path, **fields: Any) -> LockedSource:
+    """A source with two build requirements, one of them local and for one architecture alone."""
+    filename = "tool-1.0-py3-none-any.whl"
+    url = f"https://example.org/{filename}"
+    tool = replace(DEMO, name="tool", filename=filename, url=url, requires=())
+    given: dict[str, Any] = {
+        "version": "1.0",
+        "kind": "sdist",
+        "filename": f"{name}-1.0.tar.gz",
+        "sha256": "e" * 64,
+        "size_bytes": 7,
+        "requires": ("demo",),
+        "build": (
+            BuildRequirement(wheel=tool),
+            BuildRequirement(wheel=torch(directory), architectures=("amd64",)),
+        ),
+        **fields,
+    }
+    return LockedSource(name=name, **given)
+
+
+def all_kinds(directory: Path) -> tuple[LockedSource, ...]:
+    """A source of each kind and place, by name."""
+    url = "https://example.org/files/{}-1.0.tar.gz"
+    local = directory / "sources" / "local-1.0.tar.gz"
+    folder = {"filename": "tree", "sha256": "", "size_bytes": 0, "version": "", "build": ()}
+    commit = {"kind": "vcs", "url": "ssh://git@example.org/x.git", "filename": "x.git"}
+    commit |= {"commit": "f" * 40, "revision": "main", "subdirectory": "lib"}
+    commit |= {"sha256": "", "size_bytes": 0}
+    return (
+        source("address", directory, kind="archive", url=url.format("address"), subdirectory="x"),
+        source("local", directory, path=local),
+        source("remote", directory, url=url.format("remote")),
+        source("repository", directory, **commit),
+        source("tree", directory, kind="directory", path=directory / "tree", **folder),
+    )
+
+
+def test_sources_are_read_back_with_what_builds_them(tmp_path: Path) -> None:
+    selections = {AMD64: (DEMO, *all_kinds(tmp_path))}
+    selections[AMD64] = tuple(sorted(selections[AMD64], key=lambda one: one.name))
+    text = render_lock(INPUTS, selections, tmp_path)
+    lock = parse_lock(text.encode(), tmp_path / "pylock.cpu.toml")
+    assert lock.select(AMD64) == selections[AMD64]
+    pins = lock.build_pins(lambda name: name != "torch")
+    assert lock.commits(lambda _: True) == {
+        "repository": ("ssh://git@example.org/x.git", "main", "f" * 40)
+    }
+    assert lock.commits(lambda _: False) == {}
+    assert pins["remote"] == {"tool": "1.0"}
+    assert pins["demo"] == pins["tree"] == {}
+    assert lock.build_pins(lambda name: name != "remote")["remote"] == {}
+
+
+def test_what_builds_on_which_machine(tmp_path: Path) -> None:
+    one = source("remote", tmp_path)
+    assert [wheel.name for wheel in one.build_wheels("amd64")] == ["tool", "torch"]
+    assert [wheel.name for wheel in one.build_wheels("arm64")] == ["tool"]
+
+
+def test_a_source_takes_the_place_of_a_wheel_on_one_platform(tmp_path: Path) -> None:
+    url = "https://example.org/files/native-2.0.tar.gz"
+    built = source("native", tmp_path, version="2.0", filename="native-2.0.tar.gz", url=url)
+    selections = {AMD64: (native("x86_64"),), ARM64: (replace(built, requires=()),)}
+    lock = parse_lock(render_lock(INPUTS, selections, tmp_path).encode(), tmp_path / "pylock.toml")
+    assert lock.select(AMD64) == selections[AMD64]
+    assert lock.select(ARM64) == selections[ARM64]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "kind", "message"),
+    [
+        ('sha256 = "' + "a" * 64, 'sha256 = "' + "a" * 63, InvalidLock, "cannot be read|no sha256"),
+        ('package = "tool"', 'package = "another"', InvalidLock, "remote is built with"),
+        ('version = "1.0", url', "url", InvalidLock, "remote is built with"),
+        ('sha256 = "' + "e" * 64, 'sha256 = "x', InvalidLock, "no sha256"),
+        ("build-requires", "builds", NotAWheel, "not how one is built"),
+        ("https://example.org/files/remote", "ftp://x/remote", InvalidLock, "cannot be fetched"),
+    ],
+)
+def test_a_source_that_was_edited_is_refused(
+    tmp_path: Path, right: str, wrong: str, kind: type[Exception], message: str
+) -> None:
+    url = "https://example.org/files/remote-1.0.tar.gz"
+    text = render_lock(INPUTS, {AMD64: (source("remote", tmp_path, url=url),)}, tmp_path)
+    assert right in text
+    path = tmp_path / "pylock.cpu.toml"
+    with pytest.raises(kind, match=message):
+        parse_lock(text.replace(right, wrong).encode(), path).select(AMD64)
+
+
 def test_order_does_not_matter(tmp_path: Path) -> None:
     selections = {AMD64: (DEMO, native("x86_64")), ARM64: (DEMO, native("aarch64"))}
     turned = {target: wheels[::-1] for target, wheels in reversed(selections.items())}
@@ -164,10 +260,13 @@ def test_tags_and_label_of_a_wheel(tmp_path: Path) -> None:
 
 
 def test_compact_form(tmp_path: Path) -> None:
-    selection = Selection(request="sha256:1", wheels=(DEMO, torch(tmp_path)))
+    selection = Selection(
+        request="sha256:1", packages=(*all_kinds(tmp_path)[:1], DEMO, *all_kinds(tmp_path)[1:])
+    )
     assert load_selection(selection.to_bytes()) == selection
     whole = selection.to_bytes()
-    for damaged in (b"", b"[]", b"{}", whole[:-5], whole.replace(b"1234", b'"x"'), b"\xff"):
+    lies = [whole.replace(b"1234", b'"x"'), whole.replace(b'"archive"', b'"svn"')]
+    for damaged in (b"", b"[]", b"{}", whole[:-5], *lies, b"\xff"):
         assert load_selection(damaged) is None
 
 

@@ -10,7 +10,15 @@ import pytest
 
 from wheelship.lock.inputs import LockInputs, lock_inputs
 from wheelship.oci.platform import Platform
-from wheelship.request.model import Accelerator, Budget, Check, Project, Sources, Variant
+from wheelship.request.model import (
+    Accelerator,
+    Budget,
+    BuildRule,
+    Check,
+    Project,
+    Sources,
+    Variant,
+)
 from wheelship.request.uv import UvIndex, UvSettings, UvSource
 
 ROOT = Path("/work/project")
@@ -51,6 +59,11 @@ SOURCE = UvSource(package="torch", kind="index", place="named")
         (PROJECT, replace(VARIANT, accelerator=Accelerator.CUDA)),
         (PROJECT, replace(VARIANT, extras=("audio",))),
         (PROJECT, replace(VARIANT, groups=("serve",))),
+        (PROJECT, replace(VARIANT, sdist=None)),
+        (PROJECT, replace(VARIANT, sdist={"x": BuildRule(requires=("a",))})),
+        (PROJECT, replace(VARIANT, sdist={"x": BuildRule(settings=(("a", ("b",)),))})),
+        (PROJECT, replace(VARIANT, sdist={"x": BuildRule(env=(("A", "b"),))})),
+        (PROJECT, replace(VARIANT, sdist={"x": BuildRule(network=True)})),
         (PROJECT, replace(VARIANT, exclude_packages=("triton",))),
         (PROJECT, replace(VARIANT, sources=Sources(index="https://example.org/simple"))),
         (PROJECT, replace(VARIANT, sources=Sources(extra_indexes=("https://example.org/a",)))),
@@ -203,3 +216,19 @@ def test_table_that_was_edited_is_not_understood(change: dict[str, object]) -> N
     assert LockInputs.from_table({**table, **change}) is None
     del table["platforms"]
     assert LockInputs.from_table(table) is None
+
+
+def test_what_a_required_directory_declares_is_in_the_digest(tmp_path: Path) -> None:
+    (tmp_path / "my lib").mkdir()
+    declaring = tmp_path / "my lib" / "pyproject.toml"
+    declaring.write_text("[project]")
+    url = (tmp_path / "my lib").as_uri()
+    project = replace(PROJECT, root=tmp_path, dependencies=(f"lib @ {url} ; os_name == 'posix'",))
+    before = lock_inputs(project, VARIANT)
+    (tmp_path / "my lib" / "code.py").write_text("x = 1")
+    assert lock_inputs(project, VARIANT) == before
+    declaring.write_text("[project]\nname = 'lib'")
+    after = lock_inputs(project, VARIANT)
+    assert after.digest != before.digest
+    assert all(line.startswith("directory: ") for line in before.differences(after))
+    assert before.differences(after)
