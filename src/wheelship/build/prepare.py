@@ -18,7 +18,7 @@ from wheelship.build.consistent import (
     trusted_wheels,
 )
 from wheelship.build.foundation import base_lock, base_targets
-from wheelship.build.lockfile import LOCK_NAME
+from wheelship.build.lockfile import LOCK_NAME, all_or_nothing
 from wheelship.build.maker import maker_of
 from wheelship.build.sources import SourceBuilder, open_sources
 from wheelship.debian.lock import DebianLock
@@ -216,19 +216,24 @@ def prepare(
         WheelshipError: what resolving, reading locks and reading sources raise.
     """
     row = accelerator_row(variant.accelerator, variant.accelerator_version)
-    # Which wheels fit, only the Python and the C library of an image tell: it comes first.
-    targets, image_written = base_targets(request, variant, around, mode=mode)
-    fitting = (one for one in targets if one.platform == platform)
-    target = next(fitting, Target(python=variant.python, platform=platform))
-    packages, wheels_written = _locked(request, variant, target, targets, around, mode=mode)
-    check_consistency(
-        packages,
-        variant,
-        target,
-        store=around.store,
-        # What was resolved a moment ago has been commented on.
-        emit=discard if wheels_written else around.emit,
-    )
+    root = request.project.root
+    # The locks of wheels and base belong together: what fails between them changes neither.
+    with all_or_nothing((root / LOCK_NAME, lock_path(root, variant.name))):
+        # Which wheels fit, only the Python and the C library of an image tell: it comes first.
+        targets, image_written = base_targets(request, variant, around, mode=mode)
+        fitting = (one for one in targets if one.platform == platform)
+        target = next(fitting, Target(python=variant.python, platform=platform))
+        packages, wheels_written = _locked(request, variant, target, targets, around, mode=mode)
+        check_consistency(
+            packages,
+            variant,
+            target,
+            store=around.store,
+            # What was resolved a moment ago has been commented on.
+            emit=discard if wheels_written else around.emit,
+        )
+        base, base_written = base_lock(request, variant, platform, around, mode=mode)
+        maker = maker_of(request, variant, base, native, around, mode=mode)
     builder = SourceBuilder(
         store=around.store,
         emit=around.emit,
@@ -238,8 +243,6 @@ def prepare(
         offline=around.offline,
     )
     wheels = builder.wheels(packages, variant, target)
-    base, base_written = base_lock(request, variant, platform, around, mode=mode)
-    maker = maker_of(request, variant, base, native, around, mode=mode)
     note("lock")
     interpreter = Environment(python=variant.python).interpreter
     sources = snapshot(request.project, variant, partial(console_script, interpreter))

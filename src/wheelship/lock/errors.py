@@ -11,6 +11,7 @@ __all__ = [
     "AcceleratorLacksPlatform",
     "GpuTargetsMissing",
     "HashDiffers",
+    "HashNotAllowed",
     "IndexOffline",
     "IndexUnauthorized",
     "IndexUnreachable",
@@ -176,6 +177,12 @@ class HashDiffers(InputError):
     """An index has another file than the one ``uv.lock`` names."""
 
     code = "hash-differs"
+
+
+class HashNotAllowed(InputError):
+    """Requirements files name hashes, and a wheel is not among them."""
+
+    code = "hash-not-allowed"
 
 
 class LockNotWritable(MachineError):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from wheelship.lock.errors import HashDiffers, Unresolvable, UvLockMisfit
 from wheelship.lock.local import LocalWheel
@@ -55,13 +55,6 @@ class Held:
             f"{name}{'<' if name in below else '=='}{version}"
             for name, version in sorted(self.versions.items())
         )
-
-    @property
-    def has_prereleases(self) -> bool:
-        """Tell whether a version is one that is not taken unasked (PEP 440, "Pre-releases")."""
-        from packaging.version import Version
-
-        return any(Version(one).is_prerelease for one in self.versions.values())
 
     def check_hashes(self, packages: Iterable[Locked]) -> None:
         """Check that the files are those that were locked.
@@ -184,10 +177,6 @@ def resolve_held(
         UvLockMisfit: one of them has no wheel for the target; the error names one that has.
         WheelshipError: see :meth:`Resolver.resolve`.
     """
-    if held.has_prereleases:
-        # Whoever made uv.lock allowed them; uv would not take them from a constraint alone.
-        options = (*resolver.settings.options, ("prerelease", '"allow"'))
-        resolver = replace(resolver, settings=replace(resolver.settings, options=options))
     if not held.misfits:
         return resolver.resolve(target, pins, upgrade, held.constraints(), held.sources, commits)
     try:

@@ -18,7 +18,7 @@ from wheelship.fetch.url import file_path, without_credentials
 from wheelship.lock.target import Target
 from wheelship.oci.config import canonical_json
 from wheelship.oci.digest import Digest
-from wheelship.request.choice import chosen_extras, chosen_requirements
+from wheelship.request.choice import allowed_hashes, chosen_extras, chosen_requirements
 from wheelship.request.model import Project, Variant
 from wheelship.request.uv import UvSettings, UvSource
 from wheelship.variant.accelerator import accelerator_row
@@ -48,6 +48,7 @@ class LockInputs:
         uv_sources: the only place where a package may come from, one line each.
         uv_lock: SHA-256 of the ``uv.lock`` whose versions are used.
         gpu_targets: those of the image, where device code is a matter of packages.
+        hashes: digest of the hashes in requirements files; empty where there are none.
     """
 
     python: str
@@ -70,6 +71,7 @@ class LockInputs:
     no_binary: tuple[str, ...] = ()
     uv_sources: tuple[str, ...] = ()
     uv_lock: str = ""
+    hashes: str = ""
     sdist: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()
     gpu_targets: tuple[str, ...] = ()
@@ -152,6 +154,7 @@ _LABELS = {
 _CHANGED = {
     "builds": "the known builds of the accelerator changed",
     "uv_lock": "uv.lock changed",
+    "hashes": "the hashes in requirements files changed",
 }
 """What is said of digests, which tell a reader nothing."""
 
@@ -197,6 +200,7 @@ def lock_inputs(project: Project, variant: Variant, targets: Iterable[Target] = 
             for one in uv.chosen(chosen_extras(project, variant), variant.groups)
         ),
         uv_lock=project.uv_lock,
+        hashes=_hashes(project, variant),
         sdist=_build_rules(variant),
         directories=tuple(_directories(requirements, project.root)),
         gpu_targets=variant.gpu_targets if any(one.devices for one in row.families) else (),
@@ -230,6 +234,13 @@ def _sorted(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({text.strip() for text in texts}))
 
 
+def _hashes(project: Project, variant: Variant) -> str:
+    hashes = allowed_hashes(project, variant)
+    if hashes is None:
+        return ""
+    return Digest.of(canonical_json({name: sorted(one) for name, one in hashes.items()})).hex[:16]
+
+
 def _builds(row: AcceleratorRow) -> str:
     families = [
         {
@@ -252,7 +263,10 @@ def _source(source: UvSource, uv: UvSettings, root: Path) -> str:
     place = source.place
     if source.kind == "index" and (index := uv.index(place)) is not None:
         place = f"{place} {_place(index.address, root)}"
-    elif source.kind != "source":
+    elif source.kind == "source":
+        where = without_credentials(source.address.removeprefix("git+"))
+        place = f"{place} {where.replace(root.as_uri(), '.')}".rstrip()
+    else:
         place = _place(place, root)
     marker = f"; {source.marker}" if source.marker else ""
     return f"{source.package}: {source.kind} {place}{marker}"

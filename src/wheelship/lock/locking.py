@@ -10,6 +10,7 @@ from pathlib import Path
 from wheelship.errors import InputError
 from wheelship.events import Emit, Finished, Started, Warned
 from wheelship.fetch.url import has_credentials, origin
+from wheelship.lock.allowed import check_allowed
 from wheelship.lock.backend import pin_builds
 from wheelship.lock.change import LockChange, LockEntry, compare_locks
 from wheelship.lock.consistency import advice_on, check_machine, check_selection, subject_of
@@ -26,7 +27,7 @@ from wheelship.lock.resolve import Resolver, Upgrade
 from wheelship.lock.target import Target
 from wheelship.lock.uv import Uv
 from wheelship.lock.uv_lock import read_uv_lock
-from wheelship.request.choice import chosen_extras
+from wheelship.request.choice import allowed_hashes, chosen_extras
 from wheelship.request.model import Project, Variant
 from wheelship.request.requirement import requirement_name
 from wheelship.request.uv import index_variable
@@ -162,6 +163,7 @@ def resolve_variant(
             asked = _KEEP_ALL if selections else upgrade
             wheels = resolve_held(resolver, target, pins, asked, held, commits)
             held.check_hashes(wheels)
+            check_allowed(wheels, allowed_hashes(project, variant), row)
             check_selection(subject_of(wheels, variant, target))
             selections[target] = wheels
         if context.source is not None:

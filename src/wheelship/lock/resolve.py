@@ -130,7 +130,9 @@ class Resolver:
         others = [one for one in wanted if requirement_name(one.name) not in own]
         sources = set(check_can_be_had(others, building=self.rules is not None))
         if self.rules is not None:
-            sources |= set(self.settings.no_binary)
+            # A local wheel is what the user built of it; uv would leave that aside too.
+            there = {one.name for one in local if one.fits(target)}
+            sources |= set(self.settings.no_binary) - there
         constraints = (*self.inputs.constraints, *held)
         named = [*wanted, *parse_requirements((*constraints, *self.inputs.overrides), target)]
         with tempfile.TemporaryDirectory(prefix="wheelship-", dir=self.temporary) as place:

@@ -112,7 +112,7 @@ def _sources(table: Table, root: Path, indexes: tuple[UvIndex, ...]) -> Iterator
             if found is None:
                 table.report(key, "names no source", hint=f'{key} = {{ index = "NAME" }}')
                 continue
-            kind, place = found
+            kind, place, address = found
             if kind == "index" and all(index.name != place for index in indexes):
                 known = ", ".join(index.name for index in indexes if index.name) or "none"
                 message = f"there is no [[tool.uv.index]] named {place!r} (there is: {known})"
@@ -121,6 +121,7 @@ def _sources(table: Table, root: Path, indexes: tuple[UvIndex, ...]) -> Iterator
                 package=name,
                 kind=kind,
                 place=place,
+                address=address,
                 marker=one.text("marker") or "",
                 extra=one.parsed("extra", canonical_name),
                 group=one.parsed("group", canonical_name),
@@ -131,29 +132,36 @@ def _index_hint(name: str) -> str:
     return f'[[tool.uv.index]]\nname = {quoted(name)}\nurl = "https://…/simple"\nexplicit = true'
 
 
-def _kind(one: Table, root: Path) -> tuple[SourceKind, str] | None:
+def _kind(one: Table, root: Path) -> tuple[SourceKind, str, str] | None:
+    """Return kind, place and address of a source; see :class:`UvSource`."""
     if (index := one.text("index")) is not None:
-        return "index", index
+        return "index", index, ""
+    subdirectory = one.text("subdirectory")
+    fragment = f"#subdirectory={subdirectory}" if subdirectory else ""
     if (url := one.text("url")) is not None:
-        plain = url.partition("#")[0].partition("?")[0]
-        return ("url", url) if plain.endswith(".whl") else ("source", f"an archive ({_shown(url)})")
+        is_wheel = url.partition("#")[0].partition("?")[0].endswith(".whl")
+        archive = f"an archive ({_shown(url)})"
+        return ("url", url, "") if is_wheel else ("source", archive, url + fragment)
     if (path := one.text("path")) is not None:
-        return _local(path, root)
+        return _local(path, root, fragment)
     if (git := one.text("git")) is not None:
-        return "source", f"a repository ({_shown(git)})"
+        revision = one.text("rev") or one.text("tag") or one.text("branch")
+        at = f"@{revision}" if revision else ""
+        return "source", f"a repository ({_shown(git)}{at})", f"git+{git}{at}{fragment}"
     if one.data.get("workspace") is True:
-        return "source", "a member of the workspace"
+        return "source", "a member of the workspace", ""
     return None
 
 
-def _local(path: str, root: Path) -> tuple[SourceKind, str]:
+def _local(path: str, root: Path, fragment: str) -> tuple[SourceKind, str, str]:
     place = Path(normpath(join(root, path)))
     if path.endswith(".whl"):
-        return "wheel", str(place)
+        return "wheel", str(place), ""
     is_source = any((place / name).exists() for name in _PROJECT_FILES)
     if place.is_dir() and not is_source and any(place.glob("*.whl")):
-        return "wheels", str(place)
-    return "source", f"a source tree ({path})" if place.is_dir() else f"a file ({path})"
+        return "wheels", str(place), ""
+    words = f"a source tree ({path})" if place.is_dir() else f"a file ({path})"
+    return "source", words, place.as_uri() + fragment
 
 
 def _shown(url: str) -> str:

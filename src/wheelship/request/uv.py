@@ -47,6 +47,8 @@ class UvSource:
     Attributes:
         package: normalised name.
         place: name of an index, URL, absolute path, or words for what must be built.
+        address: of what must be built, as a direct reference (PEP 508) with its revision; may
+            carry credentials; empty where there is none.
         marker: under which it holds; empty for always.
         extra, group: normalised name of the extra or dependency group whose requirements it is for.
     """
@@ -54,6 +56,7 @@ class UvSource:
     package: str
     kind: SourceKind
     place: str
+    address: str = ""
     marker: str = ""
     extra: str | None = None
     group: str | None = None

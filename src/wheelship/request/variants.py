@@ -86,6 +86,7 @@ class VariantReader:
             exclude_packages=settings["exclude_packages"] or (),
             requirements=project.dependencies if own else None,
             constraints=project.constraints if own else (),
+            hashes=project.hashes if own else None,
             omit=settings["omit"] or {},
             sources=self._sources(settings, files),
             sdist=rules_of(settings["sdist"]),
@@ -131,6 +132,7 @@ class VariantReader:
             project,
             dependencies=(*before[0], *files.requirements),
             constraints=(*before[1], *files.constraints),
+            hashes=files.allowed_files(),
         )
         return seen, files
 
