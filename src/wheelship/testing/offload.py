@@ -9,7 +9,7 @@ __all__ = ["make_bundle"]
 
 
 def make_bundle(*targets: str, code: bytes = b"\xcc" * 200, host: bool = True) -> bytes:
-    """Return one bundle with code for ``targets`` (``gfx90a:xnack-``), each as large as ``code``."""
+    """Return one bundle with ``code`` for each of ``targets`` (``gfx90a:xnack-``)."""
     names = ["host-x86_64-unknown-linux-gnu-"] if host else []
     names += [f"hipv4-amdgcn-amd-amdhsa--{one}" for one in targets]
     begin = 24 + 8 + sum(24 + len(name) for name in names)
