@@ -54,8 +54,12 @@ def check_consistency(
 
 
 def gpu_packages(row: AcceleratorRow) -> tuple[str, ...]:
-    """Return the packages whose device code decides where an image runs, by name or pattern."""
-    return tuple(sorted({name for one in row.families for name in one.packages}))
+    """Return the packages whose device code decides where an image runs.
+
+    None where device code comes in packages of its own: those are found by their names.
+    """
+    names = {name for one in row.families if one.devices is None for name in one.packages}
+    return tuple(sorted(name for name in names if "*" not in name))
 
 
 def trusted_wheels(row: AcceleratorRow, wheels: tuple[LockedWheel, ...]) -> frozenset[str]:

@@ -249,7 +249,7 @@ def _builds(row: AcceleratorRow) -> str:
             "labels": family.labels,
             "index": family.index,
             "unlabelled": family.unlabelled,
-            **({"plain": family.plain} if family.plain else {}),
+            **({"plain": family.plain} if family.devices else {}),
             **({"devices": asdict(family.devices)} if family.devices else {}),
         }
         for family in row.families

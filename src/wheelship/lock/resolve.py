@@ -378,6 +378,11 @@ def _explained(
         if route.kind == "local" and route.package in _words(error.message):
             names = ", ".join(wheel.path.name for wheel in route.wheels)
             notes.append(f"{route.package} was looked for among local wheels only: {names}")
+        elif route.kind == "public":
+            if route.versions and route.package in _words(error.message):
+                told = f"the public index has builds of {route.package} that fit for"
+                notes.append(f"{told} {route.versions} only")
+                notes += [f"not used: {one}" for one in route.unused]
         elif route.package in _words(error.message) or str(route.index) in error.message:
             notes.append(f"{route.package} was looked for in {route.index} only")
             notes += [f"not used: {one}" for one in route.unused]
@@ -388,10 +393,6 @@ def _explained(
             if route.public:
                 hint += "\nor take the builds of the public index that are known to fit:\n"
                 hint += 'torch-index = "public"'
-        elif route.versions and route.package in _words(error.message):
-            notes.append(
-                f"of {route.package} the public index has builds that fit for {route.versions} only"
-            )
     if machine.ignored_indexes and type(error) is Unresolvable:
         notes.append(f"pip's local indexes are not used: {', '.join(machine.ignored_indexes)}")
     note = "\nnote:" + "".join(f"\n  {note}" for note in notes) if notes else ""

@@ -160,8 +160,8 @@ class RunConfig:
 class ImagePlan:
     """Everything that decides one image's bytes.
 
-    ``gpu_targets`` are the GPUs it is for (``sm_90``); ``gpu_packages`` the packages (names or
-    patterns) whose device code decides where the image runs; ``foreign_libraries`` name patterns,
+    ``gpu_targets`` are the GPUs it is for (``sm_90``); ``gpu_packages`` the packages whose
+    device code decides where the image runs; ``foreign_libraries`` name patterns,
     by accelerator, of what no library in it may be linked to; ``trusted`` the packages whose build
     says that it is not. ``bytecode_left_out`` is why the image has no
     bytecode although it was asked for; else None.

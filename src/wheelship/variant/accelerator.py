@@ -116,7 +116,7 @@ def _family(name: str, family: Mapping[str, Any], row: Mapping[str, Any]) -> Fam
         labels=tuple(row.get("labels", ())),
         index=row.get("index"),
         unlabelled=row.get("unlabelled", {}),
-        plain=row.get("plain", {}),
+        plain={**family.get("plain", {}), **row.get("plain", {})},
         gpu_targets=tuple(row.get("gpu-targets", ())),
         devices=None
         if devices is None

@@ -61,8 +61,8 @@ class Family:
         index: address of the index that serves exactly those builds, or None.
         unlabelled: per machine (``x86_64``), by package, the versions whose builds *without* a
             label (those of the public index) fit as well, as a version specifier.
-        plain: packages that only ``index`` has and that never carry a label, by name or pattern,
-            with the versions that fit.
+        plain: packages whose label, if they have one, does not tell what they are for, by name or
+            pattern, with the versions that fit; only ``index`` has them.
         gpu_targets: what all builds of this release have code for; empty where it is not known.
         devices: packages of device code, where there are such.
         instead: packages that run but leave the accelerator idle, and what to ask for instead.
@@ -154,7 +154,7 @@ class AcceleratorRow:
         if label is None:
             return True
         family = self.family_of(package)
-        if family is not None and family.labels:
+        if family is not None and family.labels and family.plain_versions(package) is None:
             return label in family.labels
         return not any(re.fullmatch(pattern, label) for pattern in self.foreign_labels)
 

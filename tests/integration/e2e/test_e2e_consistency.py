@@ -342,3 +342,13 @@ def test_only_the_device_packages_of_the_chosen_gpus_are_locked(
     demand("rocm", "service", version="6.4", variant='gpu-targets = ["sm_90"]')
     told = "'sm_90' is no target of rocm, but one of cuda"
     site.refuse(*arguments, code="configuration", status=3, says=[told])
+
+
+def test_a_range_outside_of_what_the_public_index_has(
+    site: Any, demand: Callable[..., None]
+) -> None:
+    site.serve(made("torch", "2.13.0", tag=X86), made("torch", "2.15.0", tag=X86))
+    demand("cuda", "torch>=2.10,<2.14", version="13.2", index="public")
+    says = ["the public index has builds of torch that fit for ==2.15.* only"]
+    error = site.refuse("lock", str(site.root), code="unresolvable", status=3, says=says)
+    assert "None" not in error["message"]

@@ -11,6 +11,7 @@ import pytest
 
 from wheelship.build.errors import LinkedToForeignLibraries
 from wheelship.build.execute import build_image
+from wheelship.build.linkage import linkage_known
 from wheelship.lock.model import LockedWheel
 from wheelship.plan.model import ImagePlan, LayerPlan, WheelsRecipe
 from wheelship.testing.elf import make_library
@@ -68,7 +69,9 @@ def test_leaving_the_file_out_cures_it(yard: Any, layer: MakeLayer) -> None:
 
 def test_right_wheels_pass_and_are_read_once(yard: Any, layer: MakeLayer) -> None:
     wheel = audio(yard, "libstdc++.so.6")
+    assert not linkage_known(plan(yard, layer(wheel)), yard.store)
     build_image(plan(yard, layer(wheel)), yard.context)
+    assert linkage_known(plan(yard, layer(wheel)), yard.store), "nothing is looked at again"
     build_image(plan(yard, layer(wheel)), yard.context)
     assert yard.artifacts.asked == ["audio"]
 

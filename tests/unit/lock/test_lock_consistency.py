@@ -273,6 +273,17 @@ def test_gpu_targets_of_builds_nobody_looked_into_are_left_to_the_wheels() -> No
     check("rocm", wheel("torch", "2.13.0+rocm6.4"), gpu_targets=("gfx942",))
 
 
+def test_gpu_targets_of_amd_are_exactly_those_that_were_compiled_for() -> None:
+    torch = wheel("torch", "2.13.0+rocm7.2")
+    check("rocm", torch, version="7.2", gpu_targets=("gfx942", "gfx1151"))
+    found = the_finding("rocm", torch, version="7.2", gpu_targets=("gfx803", "gfx942"))
+    assert found.code == "gpu-target-not-covered"
+    assert found.hint.endswith('gpu-targets = ["gfx942"]')
+    triton = wheel("triton-rocm", "3.8.0+git3f6e4113")
+    check("rocm", torch, triton, version="7.2")
+    assert the_finding("cuda", triton).code == "foreign-package"
+
+
 def test_a_lock_without_the_device_packages_of_a_gpu() -> None:
     wheels = (
         wheel("torch", "2.12.0+rocm7.14.0"),

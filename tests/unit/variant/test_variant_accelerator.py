@@ -106,7 +106,7 @@ def test_files_hold_no_key_that_nobody_reads(name: str) -> None:
     assert known <= data.keys() <= known | {"versions", "libraries", "majors", "idle"}
     assert data.get("majors", {}).keys() <= {"in-names", "in-versions"}
     for one in data["families"].values():
-        assert one.keys() <= {"packages", "instead", "libraries"}
+        assert one.keys() <= {"packages", "instead", "libraries", "plain"}
     for row in data["versions"]:
         assert row.keys() <= {"version", "driver", "environment", "families"}
         for one in row["families"].values():

@@ -128,7 +128,9 @@ class Subject:
         bare = wheel.version.partition("+")[0]
         fitting = family.unlabelled_versions(wheel.name, self.machine) if family else None
         if family is not None and family.labels:
-            return f'ask for the right build: "{wheel.name}=={bare}+{family.labels[0]}"'
+            labelled = f'ask for the right build: "{wheel.name}=={bare}+{family.labels[0]}"'
+            public = f', or of the public index "{wheel.name}{fitting}"' if fitting else ""
+            return labelled + public
         if fitting is not None:
             return f'ask for the right build: "{wheel.name}{fitting}"'
         return exclude_line(wheel.name)
