@@ -35,7 +35,6 @@ _GPU_TARGETS = {
 }
 _EXAMPLES = {Accelerator.CUDA: ("13.0", "sm_90"), Accelerator.ROCM: ("6.4", "gfx942")}
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-_DEFAULT_PORT = 8000
 
 
 class VariantReader:
@@ -56,7 +55,7 @@ class VariantReader:
         accelerator = self._accelerator(name, table)
         settings = merge(self._general, read_settings(table, self._project.root))
         at = _Places(table, self._table)
-        command, port = self._command(settings, at)
+        command, port, env = self._start(settings, at)
         include, exclude = settings["app"] or ((), ())
         base = settings["base"] or "debian"
         if base != "debian" and settings["system_packages"]:
@@ -82,7 +81,7 @@ class VariantReader:
             exclude=exclude,
             command=command,
             entrypoint=settings["entrypoint"],
-            env=settings["env"] or {},
+            env=env,
             port=port,
             workdir=settings["workdir"] or "/app",
             user=settings["user"] or (65532, 65532),
@@ -104,23 +103,24 @@ class VariantReader:
             table.report(None, "names no accelerator", hint='accelerator = "cpu"')
         return Accelerator(given or Accelerator.CPU)
 
-    def _command(
+    def _start(
         self, settings: Settings, at: _Places
-    ) -> tuple[tuple[str, ...] | None, int | None]:
-        """Return command and port; a project that names no command gets its web application's."""
+    ) -> tuple[tuple[str, ...] | None, int | None, dict[str, str]]:
+        """Return command, port and variables; without a command, those that its code calls for."""
+        env = settings["env"] or {}
         if not settings["keys"].isdisjoint({"command", "entrypoint"}):
-            return settings["command"], settings["port"]
-        from wheelship.request.detect import NoCommand, default_command
+            return settings["command"], settings["port"], env
+        from wheelship.request.start import NoCommand, default_start
 
-        port = settings["port"] or _DEFAULT_PORT
+        extras, groups = settings["extras"] or (), settings["groups"] or ()
         try:
-            command, note = default_command(self._project, port)
+            start = default_start(self._project, settings["port"], extras, groups)
         except NoCommand as error:
             at.report("command", error.message, hint=at.pasteable(error.hint or ""))
-            return None, settings["port"]
-        if note not in self.notes:
-            self.notes.append(note)
-        return command, port
+            return None, settings["port"], env
+        if start.note not in self.notes:
+            self.notes.append(start.note)
+        return start.command, settings["port"] or start.port, {**start.env, **env}
 
     def _python(self, settings: Settings, at: _Places, base: str) -> str:
         """Return the chosen Python, or the newest that the project allows.
