@@ -41,6 +41,12 @@ FACTS_OF_A_GOOD_SERVICE = {
 }
 
 
+KILLED = (
+    "had to be killed after 10 s: "
+    "the first process of a container gets no SIGTERM unless it handles it"
+)
+
+
 class Time:
     """A clock that only sleeping moves."""
 
@@ -391,8 +397,7 @@ def test_import_that_ends_the_interpreter_is_named() -> None:
         (
             None,
             "failed",
-            "had to be killed after 10 s: "
-            "the first process of a container gets no SIGTERM unless it handles it",
+            KILLED,
         ),
     ],
 )
