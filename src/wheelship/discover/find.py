@@ -10,7 +10,7 @@ from wheelship.discover.accelerator import find_variants
 from wheelship.discover.dockerfile import read_dockerfiles
 from wheelship.discover.environment import find_env, find_writable
 from wheelship.discover.health import find_health
-from wheelship.discover.model import Discovery, Found, Place, ProposedVariant
+from wheelship.discover.model import Discovery, Found, Place
 from wheelship.discover.packages import system_packages
 from wheelship.discover.port import find_ports
 from wheelship.discover.runtime import find_runtime
@@ -69,7 +69,7 @@ def discover(root: Path) -> Discovery:
         runtime=runtime,
         extras=extras,
         groups=groups,
-        variants=_worth_writing(variants),
+        variants=variants,
         system_packages=kept,
         dropped_packages=dropped,
         env=env,
@@ -143,11 +143,3 @@ def _warnings(start: Start | None) -> list[Found[str]]:
         return []
     place = Place(start.application.path, start.application.line)
     return [Found(value=start.server, why=text, place=place) for text in start.warnings]
-
-
-def _worth_writing(
-    variants: tuple[Found[ProposedVariant], ...],
-) -> tuple[Found[ProposedVariant], ...]:
-    """Leave out a lone variant that needs no configuration."""
-    lone = len(variants) == 1 and variants[0].value == ProposedVariant(name="cpu")
-    return () if lone else variants

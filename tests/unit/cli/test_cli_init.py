@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import select
 import subprocess
 import sys
 import tomllib
@@ -17,6 +18,7 @@ from wheelship.cli.main import main
 
 MAIN = "from fastapi import FastAPI\n\napp = FastAPI()\n"
 HEALTH = "\n@app.get('/healthz')\ndef health():\n    return 1\n"
+PATIENCE_SECONDS = 20
 SCHEMA = Path(__file__).parents[3] / "docs" / "reference" / "schema" / "init.json"
 
 
@@ -43,13 +45,26 @@ def on_a_terminal(root: Path, *answers: str, options: tuple[str, ...] = ()) -> t
         os.write(ours, "".join(f"{answer}\n" for answer in answers).encode())
         said = b""
         try:
-            while chunk := os.read(ours, 4096):
+            while select.select([ours], [], [], PATIENCE_SECONDS)[0]:
+                if not (chunk := os.read(ours, 4096)):
+                    break
                 said += chunk
         except OSError:  # the other end is closed
             pass
-        process.wait(30)
+        if process.poll() is None and not said_all(process):
+            process.kill()
+            said += b"\n(asked for more than was answered)"
     os.close(ours)
     return process.returncode, said.decode().replace("\r\n", "\n")
+
+
+def said_all(process: subprocess.Popen[bytes]) -> bool:
+    """Wait for the end of a process; one that waits for an answer itself does not come to it."""
+    try:
+        process.wait(PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def written(root: Path) -> dict[str, object]:

@@ -4,12 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import pytest
 
+from wheelship.oci.platform import Platform
+from wheelship.request.errors import ConfigurationError
 from wheelship.request.model import Request
+from wheelship.request.read import read_request
 
 Read = Callable[[Mapping[str, str]], Request]
+Write = Callable[[Mapping[str, str]], Path]
 
 FACTORY = """
 def create_app(settings=None):
@@ -158,6 +163,30 @@ def test_a_gradio_script_is_run_so_that_it_can_be_stopped(
     assert variant.command == ("python", "-c", LAUNCH + code)
     assert variant.env == {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "7860"}  # noqa: S104
     assert variant.port == 7860
+
+
+def test_a_page_is_not_the_script_it_belongs_to(read: Read) -> None:
+    """Even where its name is the more usual one."""
+    files = {"requirements.txt": "streamlit", "ui.py": STREAMLIT, "pages/main.py": STREAMLIT}
+    assert "ui.py" in (read(files).variants["cpu"].command or ())
+
+
+def test_relative_imports_lead_to_the_factory(read: Read) -> None:
+    files = {
+        "requirements.txt": "flask\ngunicorn",
+        "shop/__init__.py": "",
+        "shop/making.py": FACTORY.replace("create_app", "assemble"),
+        "shop/web/__init__.py": "",
+        "shop/web/wsgi.py": "from ..making import assemble\n\nweb_app = assemble()\n",
+    }
+    command = read(files).variants["cpu"].command
+    assert command == ("gunicorn", "--bind", "0.0.0.0:8000", "shop.web.wsgi:web_app")
+
+
+def test_a_factory_that_needs_arguments_cannot_be_called(write: Write) -> None:
+    root = write({"requirements.txt": "fastapi\nuvicorn", "web.py": NEEDS_SETTINGS})
+    with pytest.raises(ConfigurationError, match="no web application was found"):
+        read_request(root, native=Platform("amd64"))
 
 
 def test_the_port_and_the_variables_of_the_table_win(read: Read) -> None:
