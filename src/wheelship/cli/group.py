@@ -27,6 +27,7 @@ class _Commands(click.Group):
     """Knows its commands by name and one line of help; imports only the one that is called."""
 
     table: ClassVar[dict[str, str]] = {
+        "init": "Find out how a project is shipped, and write its table.",
         "build": "Build the images of a project.",
         "lock": "Resolve the project and write its locks.",
         "check": "Start an image as its users would, and prove that it works.",
