@@ -29,9 +29,11 @@ class _Commands(click.Group):
     table: ClassVar[dict[str, str]] = {
         "build": "Build the images of a project.",
         "lock": "Resolve the project and write its locks.",
+        "plan": "Show what a build would make, and why each package is in it.",
         "check": "Start an image as its users would, and prove that it works.",
         "push": "Push an image to a registry.",
         "cache": "Show, verify or prune the store.",
+        "doctor": "Find what is missing on this machine, and say how to get it.",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
