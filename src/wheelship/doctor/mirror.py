@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from wheelship.debian.distribution import (
     RELEASES,
@@ -16,6 +16,7 @@ from wheelship.debian.errors import ReleaseExpired
 from wheelship.debian.keyring import archive_certificates, unexpired
 from wheelship.debian.mirror import choose_mirrors, without_credentials
 from wheelship.debian.release import check_dates, read_release
+from wheelship.debian.resolve import Keyring
 from wheelship.doctor.model import Finding, Patient
 from wheelship.errors import WheelshipError
 
@@ -24,8 +25,15 @@ __all__ = ["check_mirror"]
 _LIMIT_BYTES = 4 * 1024 * 1024
 
 
-def check_mirror(patient: Patient) -> Iterable[Finding]:
-    """Fetch and verify a release file of each archive, for each release that the project uses."""
+def check_mirror(
+    patient: Patient,
+    table_of: Callable[[str], Distribution] = distribution,
+    keyring: Keyring = archive_certificates,
+) -> Iterable[Finding]:
+    """Fetch and verify a release file of each archive, for each release that the project uses.
+
+    ``table_of`` and ``keyring`` say who is to be believed.
+    """
     wanted = _wanted(patient)
     if not wanted:
         yield Finding(code="debian-mirror", status="skipped", what="no variant has the base debian")
@@ -34,11 +42,11 @@ def check_mirror(patient: Patient) -> Iterable[Finding]:
         yield Finding(code="debian-mirror", status="skipped", what="not asked: --offline")
         return
     for codename, explicit in wanted:
-        table = distribution(codename)
+        table = table_of(codename)
         mirrors = choose_mirrors(table, explicit=explicit, apt=patient.apt)
         for suite in {one.archive: one for one in reversed(table.suites)}.values():
             address = f"{mirrors.address(suite.archive)}/dists/{suite.name}/InRelease"
-            yield _release(patient, table, suite, address, dated=mirrors.dated)
+            yield _release(patient, table, suite, address, keyring, dated=mirrors.dated)
 
 
 def _wanted(patient: Patient) -> list[tuple[str, str | None]]:
@@ -54,12 +62,18 @@ def _wanted(patient: Patient) -> list[tuple[str, str | None]]:
 
 
 def _release(
-    patient: Patient, table: Distribution, suite: Suite, address: str, *, dated: bool
+    patient: Patient,
+    table: Distribution,
+    suite: Suite,
+    address: str,
+    keyring: Keyring,
+    *,
+    dated: bool,
 ) -> Finding:
     where = without_credentials(address)
     try:
         data = patient.fetcher().fetch_bytes(address, limit_bytes=_LIMIT_BYTES)
-        keys = unexpired(archive_certificates(suite.keys), patient.now, where=where)
+        keys = unexpired(keyring(suite.keys), patient.now, where=where)
         release = read_release(data, suite, table, keys, where=where)
         if dated:
             check_dates(release, patient.now, where=where)

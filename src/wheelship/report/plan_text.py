@@ -88,7 +88,7 @@ def _package(one: PackageView) -> str:
     if one.via is not None and len(one.via) > _MOST_VIA:
         via += f" and {len(one.via) - _MOST_VIA} more"
     name = f"{one.package.name} {one.package.version}"
-    return f"      {name:<36} {size:>10}" + (f"  via {via}" if via else "")
+    return (f"      {name:<36} {size:>10}" + (f"  via {via}" if via else "")).rstrip()
 
 
 def _totals(view: ImageView) -> Iterator[str]:
@@ -100,9 +100,8 @@ def _totals(view: ImageView) -> Iterator[str]:
         f" {sum(len(one.packages) for one in layers):>8}"
         f"  {len(layers)} layers, {there} in the store"
     )
-    unknown = max(sums.transfer_unknown, sums.unpacked_unknown)
-    if unknown:
-        yield f"  ? {unknown} layers tell their size when they are made"
+    if sums.transfer_unknown or sums.unpacked_unknown:
+        yield "  ? is known when the layer is made"
     bytes_ = sum(one.size_bytes for one in view.missing)
     files = len(view.missing)
     if files:
