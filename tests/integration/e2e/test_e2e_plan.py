@@ -126,6 +126,17 @@ def test_a_pruned_wheel_is_not_missed_while_its_layer_is_there(planned: Any) -> 
     assert image["download"]["files"] == 0  # bytecode = "none": no interpreter is needed
 
 
+def test_a_wheel_that_was_downloaded_is_not_downloaded_again(planned: Any) -> None:
+    planned.build()
+    text = (planned.root / "pyproject.toml").read_text()
+    (planned.root / "pyproject.toml").write_text(text.replace("beta/tests/**", "beta/tests/*.py"))
+    (layer,) = [one for one in plan(planned)["images"][0]["layers"] if one["state"] == "make"]
+    assert (layer["title"], layer["download_bytes"]) == ("beta 1.0", 0)
+    for path in planned.store.glob("downloads/*"):
+        path.unlink()
+    assert plan(planned)["images"][0]["download"]["files"] == 1
+
+
 def test_a_local_wheel_need_not_be_downloaded(planned: Any, tmp_path: Path) -> None:
     plan(planned)
     directory = tmp_path / "local"
@@ -231,8 +242,11 @@ def test_locked_writes_nothing_and_says_what_differs(planned: Any) -> None:
 
 
 def test_a_plan_that_fails_leaves_the_locks_alone(planned: Any) -> None:
+    """The first variant can be locked anew, the second cannot."""
     planned.lock()
-    planned.project("alpha", "nowhere", table=TABLE)
+    text = (planned.root / "pyproject.toml").read_text()
+    text = text.replace("gamma>=1", "nowhere").replace('["alpha"]', '["alpha", "beta"]')
+    (planned.root / "pyproject.toml").write_text(text)
     planned.refuse("plan", str(planned.root), "--all", code="unresolvable", status=3)
 
 
