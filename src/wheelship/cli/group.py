@@ -34,6 +34,7 @@ class _Commands(click.Group):
         "push": "Push an image to a registry.",
         "cache": "Show, verify or prune the store.",
         "doctor": "Find what is missing on this machine, and say how to get it.",
+        "completion": "Write what a shell needs to complete commands and options.",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

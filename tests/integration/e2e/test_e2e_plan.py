@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,9 @@ from wheelship.testing.wheel import MadeWheel, make_wheel
 
 pytestmark = pytest.mark.integration
 
-SCHEMAS = Path(__file__).parents[3] / "docs" / "reference" / "schema"
+DOCS = Path(__file__).parents[3] / "docs"
+SCHEMAS, HOW_TO = DOCS / "reference" / "schema", DOCS / "how-to"
+_SHELL = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 TABLE = """
 port = 8000
 health = { path = "/healthz" }
@@ -255,3 +258,30 @@ def test_a_dry_run_shows_the_same(planned: Any) -> None:
     document = plan(planned)
     assert planned.run("build", str(planned.root), "--dry-run", "--json").document == document
     assert planned.blobs() == set()
+
+
+def test_every_command_of_the_guides_runs(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plan's page, and the doctor's commands; the doctor finds that the mirror is made."""
+    site.serve(stored("fastapi", "typing-extensions"), stored("typing_extensions"))
+    site.project("fastapi", table=TABLE.replace('["gamma>=1"]', "[]"))
+    site.base(make_deb("libc6"))
+    text = (site.root / "pyproject.toml").read_text()
+    (site.root / "pyproject.toml").write_text(
+        text.replace('python = "3.11"\n', 'python = "3.11"\nsystem-packages = ["libc6"]\n')
+    )
+    monkeypatch.chdir(site.root)
+    guide = _commands((HOW_TO / "plan.md").read_text())
+    doctor = _commands((HOW_TO / "troubleshoot.md").read_text().partition("## Configuration")[0])
+    assert (len(guide), len(doctor)) == (7, 3)
+    for command in guide:
+        assert site.run(*command).out
+    for command in doctor:
+        site.run(*command, status=0 if "--offline" in command else 5)
+
+
+def _commands(text: str) -> list[list[str]]:
+    """Return the words after ``wheelship`` of each command, without a redirection."""
+    lines = [line for block in _SHELL.findall(text) for line in block.splitlines()]
+    split = [shlex.split(line.partition(" > ")[0], comments=True) for line in lines]
+    assert all(words[0] == "wheelship" for words in split)
+    return [words[1:] for words in split]
