@@ -98,13 +98,23 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
 def _images(
     request: Request, names: tuple[str, ...], platforms: tuple[Platform, ...], *, every: bool
 ) -> list[tuple[Variant, Platform]]:
-    from wheelship.build.prepare import choose_variants
+    """Return variant and platform of each image; of ``every`` variant those that are for it."""
+    from wheelship.build.prepare import UnlockedPlatform, choose_variants
 
-    return [
+    chosen = choose_variants(request, names, every=every)
+    wanted = [
         (variant, platform)
-        for variant in choose_variants(request, names, every=every)
+        for variant in chosen
         for platform in dict.fromkeys(platforms or sorted(set(variant.platforms)))
     ]
+    fitting = [(variant, platform) for variant, platform in wanted if platform in variant.platforms]
+    for variant, platform in wanted:
+        if platform not in variant.platforms and not (every and fitting):
+            listed = ", ".join(f'"{one}"' for one in sorted({*variant.platforms, platform}))
+            raise UnlockedPlatform(
+                f"variant {variant.name} is not for {platform}", hint=f"platforms = [{listed}]"
+            )
+    return fitting
 
 
 def _prepare(

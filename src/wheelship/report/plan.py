@@ -46,6 +46,7 @@ def _image(view: ImageView) -> dict[str, Any]:
         "health": None if run.healthcheck is None else _health(view),
         "lock": view.prepared.lock,
         "layers": [_layer(layer) for layer in view.layers],
+        "omitted": _omitted(view),
         "total": _total(view.total),
         "download": {
             "files": len(view.missing),
@@ -55,7 +56,6 @@ def _image(view: ImageView) -> dict[str, Any]:
         "budget": _budget(view),
         "left_out": {
             "packages": list(variant.exclude_packages),
-            "files": {name: list(globs) for name, globs in _omitted(view)},
             "bytecode": variant.bytecode == "none",
         },
         "waived": [
@@ -75,8 +75,15 @@ def _image(view: ImageView) -> dict[str, Any]:
     }
 
 
-def _omitted(view: ImageView) -> list[tuple[str, tuple[str, ...]]]:
-    return sorted(pair for layer in view.layers for pair in layer.omitted)
+def _omitted(view: ImageView) -> list[dict[str, str]]:
+    versions = {
+        one.package.name: one.package.version for layer in view.layers for one in layer.packages
+    }
+    return [
+        {"package": name, "version": versions[name], "pattern": pattern}
+        for name, patterns in sorted(pair for layer in view.layers for pair in layer.omitted)
+        for pattern in patterns
+    ]
 
 
 def _health(view: ImageView) -> dict[str, Any]:

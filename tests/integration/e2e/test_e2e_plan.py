@@ -14,6 +14,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from wheelship.cli.services import native_platform
 from wheelship.testing.deb import make_deb
 from wheelship.testing.wheel import MadeWheel, make_wheel
 
@@ -99,6 +100,8 @@ def test_a_plan_makes_nothing_and_fetches_no_package(planned: Any) -> None:
     debs = len([one for one in planned.index.documents if one.startswith("/debian/")])
     assert image["download"]["files"] == 2 + debs
     assert image["total"]["estimate"] is True
+    assert image["omitted"] == [{"package": "beta", "version": "1.0", "pattern": "beta/tests/**"}]
+    assert image["left_out"] == {"packages": [], "bytecode": True}
 
 
 def test_what_was_planned_is_what_is_built(planned: Any) -> None:
@@ -251,6 +254,17 @@ def test_a_plan_that_fails_leaves_the_locks_alone(planned: Any) -> None:
     text = text.replace("gamma>=1", "nowhere").replace('["alpha"]', '["alpha", "beta"]')
     (planned.root / "pyproject.toml").write_text(text)
     planned.refuse("plan", str(planned.root), "--all", code="unresolvable", status=3)
+
+
+def test_a_platform_that_the_variant_is_not_for(planned: Any) -> None:
+    other = "arm64" if native_platform().architecture == "amd64" else "amd64"
+    error = planned.refuse(
+        *("plan", str(planned.root), "--platform", f"linux/{other}"),
+        code="unlocked-platform",
+        status=3,
+        says=[f"cpu is not for linux/{other}"],
+    )
+    assert error["hint"] == 'platforms = ["linux/amd64", "linux/arm64"]'
 
 
 def test_a_dry_run_shows_the_same(planned: Any) -> None:
