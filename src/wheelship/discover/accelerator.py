@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -108,9 +108,8 @@ class _Names:
         self._own = [*project.dependencies, *(text for texts in groups for text in texts)]
         self._locked = tuple(_locked(root))
 
-    def first(self, wanted: object, *, direct: bool = False) -> Found[str] | None:
+    def first(self, wanted: Callable[[str], bool], *, direct: bool = False) -> Found[str] | None:
         """Return the first dependency whose name is ``wanted``; direct ones only if asked."""
-        assert callable(wanted)  # noqa: S101 - our own callers
         texts = self._project.dependencies if direct else self._own
         for text in texts:
             if wanted(requirement_name(text)):
