@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from wheelship.build.context import BuildContext
@@ -101,7 +102,7 @@ def _concerned(plan: ImagePlan) -> list[tuple[LockedWheel, bool]]:
         for recipe in (layer.recipe for layer in plan.layers)
         if isinstance(recipe, WheelsRecipe)
         for wheel in recipe.wheels
-        if wheel.name in plan.gpu_packages
+        if any(fnmatchcase(wheel.name, name) for name in plan.gpu_packages)
     ]
 
 

@@ -9,6 +9,7 @@ from wheelship.errors import InputError, MachineError, NetworkError
 
 __all__ = [
     "AcceleratorLacksPlatform",
+    "GpuTargetsMissing",
     "HashDiffers",
     "HashNotAllowed",
     "IndexOffline",
@@ -21,6 +22,7 @@ __all__ = [
     "LockOutOfDate",
     "MissingHash",
     "MissingLock",
+    "NoFittingBuild",
     "NoWheelForPlatform",
     "NotAWheel",
     "PlatformExcluded",
@@ -31,7 +33,6 @@ __all__ = [
     "UvLockMisfit",
     "UvLockOutOfDate",
     "UvMissing",
-    "WrongAccelerator",
 ]
 
 
@@ -190,13 +191,19 @@ class LockNotWritable(MachineError):
     code = "lock-not-writable"
 
 
-class WrongAccelerator(InputError):
-    """A package belongs to another accelerator than the variant's."""
-
-    code = "wrong-accelerator"
-
-
 class AcceleratorLacksPlatform(InputError):
     """The accelerator does not exist for a platform of the variant."""
 
     code = "accelerator-lacks-platform"
+
+
+class NoFittingBuild(InputError):
+    """No place that may be asked has a build of the package for the accelerator."""
+
+    code = "no-fitting-build"
+
+
+class GpuTargetsMissing(InputError):
+    """The release has device code in packages of its own, and no GPU is named to choose by."""
+
+    code = "gpu-targets-missing"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -48,6 +48,7 @@ class LockInputs:
         uv_sources: the only place where a package may come from, one line each.
         uv_lock: SHA-256 of the ``uv.lock`` whose versions are used.
         hashes: digest of the hashes in requirements files; empty where there are none.
+        gpu_targets: those of the image, where device code is a matter of packages.
     """
 
     python: str
@@ -73,6 +74,7 @@ class LockInputs:
     hashes: str = ""
     sdist: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()
+    gpu_targets: tuple[str, ...] = ()
     version: int = LOCK_VERSION
 
     @property
@@ -146,6 +148,7 @@ _LABELS = {
     "no_binary": "no-binary-package",
     "sdist": "build of source",
     "directories": "directory",
+    "gpu_targets": "GPU target",
 }
 
 _CHANGED = {
@@ -200,6 +203,7 @@ def lock_inputs(project: Project, variant: Variant, targets: Iterable[Target] = 
         hashes=_hashes(project, variant),
         sdist=_build_rules(variant),
         directories=tuple(_directories(requirements, project.root)),
+        gpu_targets=variant.gpu_targets if any(one.devices for one in row.families) else (),
     )
 
 
@@ -245,8 +249,11 @@ def _builds(row: AcceleratorRow) -> str:
             "labels": family.labels,
             "index": family.index,
             "unlabelled": family.unlabelled,
+            **({"plain": family.plain} if family.plain else {}),
+            **({"devices": asdict(family.devices)} if family.devices else {}),
         }
         for family in row.families
+        if family.index is not None
     ]
     return Digest.of(canonical_json({"families": families})).hex[:16]
 

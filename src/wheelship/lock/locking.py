@@ -13,7 +13,7 @@ from wheelship.fetch.url import has_credentials, origin
 from wheelship.lock.allowed import check_allowed
 from wheelship.lock.backend import pin_builds
 from wheelship.lock.change import LockChange, LockEntry, compare_locks
-from wheelship.lock.consistency import check_machine, check_selection
+from wheelship.lock.consistency import advice_on, check_machine, check_selection, subject_of
 from wheelship.lock.current import check_current
 from wheelship.lock.document import lock_path, render_lock, write_lock
 from wheelship.lock.errors import LockLacksPlatform, MissingLock
@@ -133,7 +133,7 @@ def resolve_variant(
 
     Raises:
         Unresolvable, SdistOnly, NotAWheel, MissingHash: the requirements have no usable answer.
-        WrongAccelerator, AcceleratorLacksPlatform: the answer does not suit the accelerator.
+        InconsistentPackages, AcceleratorLacksPlatform: the answer does not suit the accelerator.
         UvLockOutOfDate, UvLockMisfit, HashDiffers: the versions of ``uv.lock`` cannot be used.
         InvalidLock: there is a lock, but it is damaged; its versions would be lost.
         NetworkError, MachineError: an index, uv or the disk failed.
@@ -164,7 +164,7 @@ def resolve_variant(
             wheels = resolve_held(resolver, target, pins, asked, held, commits)
             held.check_hashes(wheels)
             check_allowed(wheels, allowed_hashes(project, variant), row)
-            check_selection(wheels, row, target)
+            check_selection(subject_of(wheels, variant, target))
             selections[target] = wheels
         if context.source is not None:
             kept = before.build_pins(upgrade.keeps) if before else {}
@@ -174,6 +174,7 @@ def resolve_variant(
         raise
     packages = {(wheel.name, wheel.version) for one in selections.values() for wheel in one}
     context.emit(Finished("resolve", variant.name, "done", f"{len(packages)} packages"))
+    _advise(variant, context, selections)
     _warn_of_credentials(variant, context, selections)
     _warn_of_sources(context, selections)
     return Resolved(
@@ -248,6 +249,19 @@ def _packages(selections: Mapping[Target, Iterable[Locked]]) -> Iterator[LockEnt
                 size_bytes=wheel.size_bytes,
                 requires=wheel.requires,
             )
+
+
+def _advise(
+    variant: Variant, context: LockContext, selections: Mapping[Target, tuple[Locked, ...]]
+) -> None:
+    """Warn of what is no mistake and yet not what was meant, once for all platforms."""
+    found = (
+        finding
+        for target, wheels in selections.items()
+        for finding in advice_on(subject_of(wheels, variant, target))
+    )
+    for code, message, hint in dict.fromkeys((one.code, str(one), one.hint) for one in found):
+        context.emit(Warned(code, message, hint))
 
 
 def _warn_of_credentials(

@@ -144,6 +144,7 @@ class Resolver:
                     row=self.row,
                     target=target,
                     replacement=self._replacement(),
+                    gpu_targets=self.inputs.gpu_targets,
                 )
                 run = _Run(
                     Path(place), self, target, routes, own, members, local, constraints, sources
@@ -261,10 +262,13 @@ class _Run:
     def _project(self) -> GeneratedProject:
         resolver, rules = self.resolver, self.resolver.rules or {}
         inputs, settings = resolver.inputs, resolver.settings
+        routes = [one for one in self.routes if one.package not in self._preferred()]
+        devices = [route.requirement for route in routes if route.extras]
+        known = [f"{route.package}{route.versions}" for route in routes if route.versions]
         return GeneratedProject(
             name=resolver.name,
-            requirements=[*inputs.requirements, *sorted(self.members)],
-            constraints=self.constraints,
+            requirements=[*inputs.requirements, *sorted(self.members), *devices],
+            constraints=[*self.constraints, *known],
             exclude=inputs.exclude,
             sources=self._places(),
             index=self._index(),
@@ -286,27 +290,38 @@ class _Run:
         variant names in the place of the accelerator's, the project's, the accelerator's.
         """
         routes = {route.package: route for route in self.routes}
-        preferred = {name: one for name, one in self.own.items() if self._prefers(one, routes)}
+        preferred = self._preferred()
         named = {name: one.wheels for name, one in routes.items()}
         named |= {name: one.wheels for name, one in preferred.items()}
         wheels = [one for name, found in named.items() for one in self._fitting(name, found)]
         page = ""
         if wheels:
             page = write_index(self.directory / "local", wheels, self.resolver.sha256_of)
-        places = {name: Place("index", route.index or page) for name, route in routes.items()}
+        places = {
+            name: Place("index", route.index or page)
+            for name, route in routes.items()
+            if route.kind != "public"
+        }
         for name, own in preferred.items():
             places[name] = own.place or Place("index", page)
         return places
 
-    def _prefers(self, own: SourceRoute, routes: Mapping[str, Route]) -> bool:
-        if own.place is None or own.place.kind == "url":
-            return True
-        route = routes.get(own.package)
+    def _preferred(self) -> dict[str, SourceRoute]:
+        """Return the project's sources that win over what the accelerator's data says."""
+        routes = {route.package: route for route in self.routes}
         replaced = self.resolver.sources.torch_index is not None
-        family = self.resolver.row.family_of(own.package)
-        if route is None:
-            return family is None or not replaced
-        return route.kind == "accelerator"
+        found: dict[str, SourceRoute] = {}
+        for name, own in self.own.items():
+            route = routes.get(name)
+            if own.place is None or own.place.kind == "url":
+                wins = True
+            elif route is None:
+                wins = not replaced or self.resolver.row.family_of(name) is None
+            else:
+                wins = route.kind == "accelerator" or (route.kind == "public" and not replaced)
+            if wins:
+                found[name] = own
+        return found
 
     def _dates(self) -> dict[str, str]:
         local = {one.name for one in self.local}
@@ -377,6 +392,13 @@ def _explained(
             hint = (
                 f"name a directory with a wheel of {route.package} that fits, or another index:\n"
                 'find-links = ["wheels"]\ntorch-index = "https://example.org/whl"'
+            )
+            if route.public:
+                hint += "\nor take the builds of the public index that are known to fit:\n"
+                hint += 'torch-index = "public"'
+        elif route.versions and route.package in _words(error.message):
+            notes.append(
+                f"of {route.package} the public index has builds that fit for {route.versions} only"
             )
     if machine.ignored_indexes and type(error) is Unresolvable:
         notes.append(f"pip's local indexes are not used: {', '.join(machine.ignored_indexes)}")

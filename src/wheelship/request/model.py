@@ -13,6 +13,7 @@ from wheelship.oci.platform import Platform
 from wheelship.request.uv import UvSettings
 
 __all__ = [
+    "PUBLIC",
     "Accelerator",
     "Budget",
     "BuildRule",
@@ -25,6 +26,9 @@ __all__ = [
     "Variant",
     "Waiver",
 ]
+
+PUBLIC = "public"
+"""In the place of the address of an accelerator's index: the main index is asked."""
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -177,7 +181,8 @@ class Sources:
         index: URL of the main package index, or None for uv's own default.
         extra_indexes: further index URLs.
         named_indexes: name and address of the indexes that uv knows by a name.
-        torch_index: replacement of the accelerator's own index (URL or absolute directory).
+        torch_index: replacement of the accelerator's own index: URL, absolute directory, or
+            :data:`PUBLIC`, the main index held to the builds there that fit.
         debian_mirror: mirror URL, or None to read the machine's apt sources.
     """
 

@@ -101,7 +101,7 @@ class VariantReader:
             writable=settings["writable"] or (),
             labels=settings["labels"] or {},
             health=_health(settings, port, at),
-            check=settings["check"] or Check(),
+            check=Check(imports=settings["check_imports"] or (), request=settings["check_request"]),
             budget=settings["budget"] or Budget(),
             bytecode="none" if settings["bytecode"] == "none" else "all",
             layers=settings["layers"] or 40,
@@ -301,8 +301,11 @@ def _gpu_targets(table: Table, accelerator: Accelerator) -> tuple[str, ...]:
         return ()
     for target in targets:
         if not _GPU_TARGETS[accelerator].fullmatch(target):
+            others = [one for one, form in _GPU_TARGETS.items() if form.fullmatch(target)]
+            told = f", but one of {others[0]}" if others else ""
             hint = f'gpu-targets = ["{_EXAMPLES[accelerator][1]}"]'
-            table.report("gpu-targets", f"{target!r} is no target of {accelerator}", hint=hint)
+            message = f"{target!r} is no target of {accelerator}{told}"
+            table.report("gpu-targets", message, hint=hint)
     return tuple(dict.fromkeys(targets))
 
 

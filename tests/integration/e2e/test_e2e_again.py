@@ -32,9 +32,13 @@ _SPARED = (
     "wheelship.build.bases",
     "wheelship.build.device_code",
     "wheelship.build.produce",
+    "wheelship.lock.consistency",
+    "wheelship.lock.findings",
     "wheelship.registry.client",
     "wheelship.sdist.make",
+    "wheelship.variant.compatibility",
     "wheelship.variant.gpu",
+    "wheelship.wheel.needed",
     "wheelship.wheel.reader",
     "zlib_ng",
 )

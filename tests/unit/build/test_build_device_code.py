@@ -39,7 +39,7 @@ def torch(yard: Any, main: list[MadeCode], other: list[MadeCode]) -> LockedWheel
 
 def plan(yard: Any, layer: LayerPlan, *targets: str) -> ImagePlan:
     made: ImagePlan = yard.plan(layer)
-    return replace(made, gpu_targets=targets, gpu_packages=frozenset({"torch"}))
+    return replace(made, gpu_targets=targets, gpu_packages=("torch",))
 
 
 def test_covered_targets_pass_and_the_wheel_is_read_once(yard: Any, layer: MakeLayer) -> None:
