@@ -47,8 +47,8 @@ class LockInputs:
         overrides, environments, options, metadata, no_binary: what the project tells uv.
         uv_sources: the only place where a package may come from, one line each.
         uv_lock: SHA-256 of the ``uv.lock`` whose versions are used.
-        gpu_targets: those of the image, where device code is a matter of packages.
         hashes: digest of the hashes in requirements files; empty where there are none.
+        gpu_targets: those of the image, where device code is a matter of packages.
     """
 
     python: str

@@ -265,11 +265,15 @@ def test_a_source_of_another_accelerator_gives_way_to_the_variant(
     assert "uv-source-not-used" not in done.err
 
 
+@pytest.mark.parametrize("requirement", ["torch>=2", "torch==2.13.0"])
 def test_a_mirror_takes_the_place_of_the_accelerator_s_index(
-    site: Any, other: PackageIndex
+    site: Any, other: PackageIndex, requirement: str
 ) -> None:
+    """Also where the main index is known to have a fitting build: the project names the mirror."""
     uv = torch_indexes(site, other).replace("SOURCE", "mirror")
-    write(site, "torch>=2", project=uv, table='[tool.wheelship.variants.cuda]\nversion = "13.0"')
+    main = f'[[tool.uv.index]]\nurl = "{other.simple_url}"\ndefault = true\n'
+    table = '[tool.wheelship.variants.cuda]\nversion = "13.0"'
+    write(site, requirement, project=main + uv, table=table, index=False)
     lock(site)
     assert place(site, "torch", "cuda").startswith(site.index.url)
 
@@ -278,7 +282,7 @@ def test_a_mirror_s_wrong_build_is_found(site: Any, other: PackageIndex) -> None
     uv = torch_indexes(site, other).replace("SOURCE", "mirror")
     write(site, "torch>=2", project=uv)
     says = ["torch 2.13.0+cu130 is a build for cu130"]
-    site.refuse("lock", str(site.root), code="wrong-accelerator", status=3, says=says)
+    site.refuse("lock", str(site.root), code="inconsistent-packages", status=3, says=says)
 
 
 def test_sources_by_extra_choose_the_build_of_each_variant(site: Any, other: PackageIndex) -> None:
