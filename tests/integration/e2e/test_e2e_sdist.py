@@ -7,9 +7,11 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import tomllib
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ import pytest
 
 from wheelship.sdist import process
 from wheelship.sdist.confine import without_network
+from wheelship.sdist.errors import SdistNoPython
+from wheelship.sdist.interpreter import find_interpreter
 from wheelship.testing.sdist import BACKEND, MadeSdist, make_sdist, make_tar
 from wheelship.testing.wheel import MadeWheel, make_wheel
 
@@ -73,6 +77,15 @@ def witness(path: Path) -> dict[str, Any]:
 
 def packages_of(image: dict[str, Any]) -> dict[str, str]:
     return {one["name"]: one["version"] for layer in image["layers"] for one in layer["packages"]}
+
+
+@pytest.fixture(autouse=True)
+def _interpreter(missing: Callable[[str], None]) -> None:
+    """The images of these tests have Python 3.11, and so must this machine."""
+    try:
+        find_interpreter("3.11", Path(sys.executable), Path("uv"), os.environ)
+    except SdistNoPython:
+        missing("there is no Python 3.11 to build with")
 
 
 @pytest.fixture
