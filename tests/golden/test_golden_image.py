@@ -20,7 +20,7 @@ from wheelship.archive.entry import Directory, Entry, File, Hardlink, InMemory, 
 from wheelship.archive.layer import with_parents
 from wheelship.oci.image import Image
 from wheelship.oci.validate import problems_of_layout
-from wheelship.store.layout import write_layout
+from wheelship.store.layout_writer import write_layout
 from wheelship.store.store import Store
 from wheelship.testing.image import make_image
 from wheelship.testing.layer import gzip_members, read_layer

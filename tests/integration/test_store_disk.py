@@ -15,7 +15,8 @@ from wheelship.oci.digest import Digest
 from wheelship.oci.validate import problems_of_layout
 from wheelship.store.docker_archive import write_docker_archive
 from wheelship.store.errors import DiskFull, NotWritable, disk_errors
-from wheelship.store.layout import read_layout, write_layout
+from wheelship.store.layout import read_layout
+from wheelship.store.layout_writer import write_layout
 from wheelship.store.store import Store
 from wheelship.testing.image import make_image
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from wheelship.errors import InputError
 
 __all__ = [
+    "BaseLacksPlatform",
     "BaseLacksPython",
     "BaseOccupied",
     "BaseTooOld",
@@ -35,6 +36,12 @@ class UnusableLayer(InputError):
     """A layer of the base is encrypted, not to be distributed, or packed in an unknown way."""
 
     code = "unusable-base-layer"
+
+
+class BaseLacksPlatform(InvalidBase):
+    """The layout of the base holds no image for the platform."""
+
+    code = "base-lacks-platform"
 
 
 class BaseLacksPython(InputError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wheelship.base.errors import InvalidBase
+from wheelship.base.errors import BaseLacksPlatform, InvalidBase
 from wheelship.base.source import FoundImage
 from wheelship.oci.descriptor import DOCKER_INDEX, INDEX, Descriptor
 from wheelship.oci.digest import Digest, InvalidDigest
@@ -97,7 +97,8 @@ class LayoutSource:
         exact = [one for one in fitting if one.get("platform")]
         if len(exact or fitting) != 1:
             called = f" called {self.tag!r}" if self.tag else ""
-            raise self._invalid(f"holds {len(exact or fitting)} images{called} for {platform}")
+            what = f"holds {len(exact or fitting)} images{called} for {platform}"
+            raise self._invalid(what, InvalidBase if fitting else BaseLacksPlatform)
         entry = (exact or fitting)[0]
         body = self._document(entry["digest"])
         if json.loads(body).get("mediaType", entry.get("mediaType")) in (INDEX, DOCKER_INDEX):
@@ -118,8 +119,8 @@ class LayoutSource:
     def _path(self, digest: Digest) -> Path:
         return self.directory / "blobs" / "sha256" / digest.hex
 
-    def _invalid(self, what: str) -> InvalidBase:
-        return InvalidBase(
+    def _invalid(self, what: str, kind: type[InvalidBase] = InvalidBase) -> InvalidBase:
+        return kind(
             what,
             where=str(self.directory),
             hint="name an OCI layout with one image for the platform: oci:DIR:TAG",

@@ -17,7 +17,7 @@ from wheelship.oci.descriptor import Descriptor
 from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
 
-__all__ = ["BaseImage", "BaseLayer", "BasePython", "files_key"]
+__all__ = ["AbsentImage", "BaseImage", "BaseLayer", "BasePython", "files_key"]
 
 _VERSION = re.compile(r"3\.\d{1,2}\.\d{1,3}(?:(?:a|b|rc)\d{1,2})?")
 _GLIBC = re.compile(r"2\.\d{1,3}")
@@ -198,6 +198,40 @@ class BaseImage:
             passwd=table.text_or_none("passwd"),
             group=table.text_or_none("group"),
             links=table.pairs("links"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class AbsentImage:
+    """What was looked for and does not exist: an image of ``reference`` for ``platform``.
+
+    ``python`` is the version that it should have had, ``3.11``.
+    """
+
+    reference: str
+    platform: Platform
+    python: str
+
+    def to_json(self) -> dict[str, str]:
+        """Return the plain form, which :meth:`from_json` reads."""
+        return {
+            "reference": self.reference,
+            "platform": str(self.platform),
+            "python": self.python,
+        }
+
+    @classmethod
+    def from_json(cls, document: object) -> Self:
+        """Read :meth:`to_json`'s result.
+
+        Raises:
+            InvalidBaseLock: it is anything else.
+        """
+        table = _Table(document)
+        return cls(
+            reference=table.text("reference"),
+            platform=table.platform("platform"),
+            python=table.text("python"),
         )
 
 

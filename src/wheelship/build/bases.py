@@ -11,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from wheelship.base.errors import BaseOccupied, PythonNotAllowed
-from wheelship.base.model import BaseImage, BaseLayer
+from wheelship.base.model import AbsentImage, BaseImage, BaseLayer
 from wheelship.base.source import FoundImage, ImageSource
 from wheelship.build.lockfile import LOCK_NAME, find_image, read_lock, write_lock
 from wheelship.events import Emit
@@ -28,9 +28,18 @@ if TYPE_CHECKING:
     from wheelship.oci.reference import Reference
     from wheelship.registry.client import RegistryClient
 
-__all__ = ["RegistrySource", "StoredBase", "check_links", "image_lock", "source_of", "target_of"]
+__all__ = [
+    "RegistrySource",
+    "StoredBase",
+    "check_links",
+    "image_lock",
+    "image_maker",
+    "source_of",
+    "target_of",
+]
 
 _LAYOUT = "oci:"
+_LOCK = "run `wheelship lock` and commit what it writes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,32 +138,91 @@ def image_lock(  # noqa: PLR0913 - what it locks for, where it is kept, where it
         WheelshipError: see :func:`wheelship.base.locking.lock_image`.
     """
     path = request.project.root / LOCK_NAME
-    entries = read_lock(path)
-    found = find_image(entries.images, variant.base, platform, variant.python)
+    found = find_image(read_lock(path).images, variant.base, platform, variant.python)
     if found is not None and not upgrade:
         _check_python(request.project, found)
         return found, False
     if not update:
         missing = f"it holds no base {variant.base} with Python {variant.python} for {platform}"
-        raise LockOutOfDate(
-            str(path), [missing], hint="run `wheelship lock` and commit what it writes"
-        )
+        raise LockOutOfDate(str(path), [missing], hint=_LOCK)
     from wheelship.base.locking import lock_image
 
     made = lock_image(variant.base, platform, variant.python, source(), store, emit, known=found)
     _check_python(request.project, made)
     if made == found:
         return made, False
-    needed = {
-        (one.base, each, one.python) for one in request.variants.values() for each in one.platforms
-    }
-    kept = [
-        one
-        for one in entries.images
-        if one != found and (one.reference, one.platform, one.python.minor) in needed
-    ]
-    write_lock(path, entries.debian, [*kept, made])
+    _write(request, found, made)
     return made, True
+
+
+def image_maker(  # noqa: PLR0913 - as above
+    request: Request,
+    variant: Variant,
+    platform: Platform,
+    store: Store,
+    source: Callable[[], ImageSource],
+    emit: Emit,
+    *,
+    update: bool,
+    upgrade: bool = False,
+) -> tuple[BaseImage | None, bool]:
+    """Return the base of ``variant`` for ``platform``, whose Python compiles there.
+
+    None where there is no such image; the lock keeps that too. And whether it was written.
+
+    Raises:
+        LockOutOfDate: the lock does not say, and ``update`` forbids to look.
+        WheelshipError: see :func:`wheelship.base.locking.lock_image`.
+    """
+    path = request.project.root / LOCK_NAME
+    entries = read_lock(path)
+    absent = AbsentImage(reference=variant.base, platform=platform, python=variant.python)
+    found = find_image(entries.images, variant.base, platform, variant.python)
+    if (found is not None or absent in entries.absent) and not upgrade:
+        return found, False
+    if not update:
+        missing = (
+            f"it does not hold the base {variant.base} for {platform}, "
+            "whose Python compiles on this machine"
+        )
+        raise LockOutOfDate(str(path), [missing], hint=f'{_LOCK}, or set bytecode = "none"')
+    from wheelship.base.errors import BaseLacksPlatform, BaseLacksPython, ForeignArchitecture
+    from wheelship.base.locking import lock_image
+    from wheelship.registry.errors import PlatformMissing
+
+    made: BaseImage | AbsentImage
+    try:
+        made = lock_image(
+            variant.base, platform, variant.python, source(), store, emit, known=found
+        )
+    except (BaseLacksPlatform, BaseLacksPython, ForeignArchitecture, PlatformMissing):
+        made = absent
+    if made != found and made not in entries.absent:
+        _write(request, found, made)
+    image = made if isinstance(made, BaseImage) else None
+    return image, made != found and made not in entries.absent
+
+
+def _write(request: Request, old: BaseImage | None, new: BaseImage | AbsentImage) -> None:
+    """Put ``new`` into the lock, in the place of ``old``; what no variant stands on goes.
+
+    Entries for all platforms stay: another machine may compile with what is no image here.
+    """
+    path = request.project.root / LOCK_NAME
+    entries = read_lock(path)
+    needed = {(one.base, one.python) for one in request.variants.values()}
+    images = [
+        one for one in entries.images if one != old and (one.reference, one.python.minor) in needed
+    ]
+    absent = {one for one in entries.absent if (one.reference, one.python) in needed}
+    if isinstance(new, BaseImage):
+        images.append(new)
+        absent.discard(
+            AbsentImage(reference=new.reference, platform=new.platform, python=new.python.minor)
+        )
+    else:
+        absent.add(new)
+    write_lock(path, entries.debian, images, absent)
 
 
 def target_of(base: BaseImage) -> Target:

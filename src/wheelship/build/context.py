@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from wheelship.base.model import BaseLayer
+from wheelship.build.omission import Omission
 from wheelship.debian.lock import LockedPackage
 from wheelship.events import Emit
 from wheelship.lock.model import LockedWheel
@@ -81,9 +82,10 @@ class BuiltLayer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuiltImage:
-    """A built image; ``seconds`` is the wall time it took."""
+    """A built image; ``seconds`` is the wall time it took, ``omitted`` what packages lack."""
 
     plan: ImagePlan
     image: Image
     layers: tuple[BuiltLayer, ...]
     seconds: float
+    omitted: tuple[Omission, ...] = ()

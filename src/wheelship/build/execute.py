@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from wheelship.build.conflict import check_conflicts
 from wheelship.build.context import BuildContext, BuiltImage, BuiltLayer
+from wheelship.build.omission import omissions, warn_of_omissions
 from wheelship.oci.config import History, ImageConfig
 from wheelship.oci.descriptor import LAYER_GZIP, Descriptor
 from wheelship.oci.digest import Digest
@@ -48,8 +49,14 @@ def build_image(plan: ImagePlan, context: BuildContext) -> BuiltImage:
         for one in plan.layers
         if records[one.key].digest is not None
     ]
+    omitted = omissions(plan, store)
+    warn_of_omissions(omitted, context.emit)
     return BuiltImage(
-        plan=plan, image=image, layers=tuple(layers), seconds=time.monotonic() - began
+        plan=plan,
+        image=image,
+        layers=tuple(layers),
+        seconds=time.monotonic() - began,
+        omitted=omitted,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from wheelship.base.model import BaseImage
 from wheelship.build.lockfile import LOCK_NAME, find_debian, read_lock, write_lock
@@ -26,6 +26,7 @@ __all__ = [
     "base_lock",
     "base_targets",
     "debian_lock",
+    "debian_maker",
     "mirrors_of",
     "package_locations",
     "stored_base",
@@ -33,15 +34,19 @@ __all__ = [
 
 _LOCK = "run `wheelship lock` and commit what it writes"
 
+_Names: TypeAlias = tuple[str, str, tuple[str, ...]]
+"""What names an entry: release, architecture, system packages."""
+
 
 def package_locations(
     prepared: Prepared, around: Surroundings
 ) -> Callable[[LockedPackage], tuple[str, ...]]:
     """Return the function that tells where a package of the base can be had."""
+    locks = [one for one in (prepared.base, prepared.maker) if isinstance(one, DebianLock)]
 
     def locate(package: LockedPackage) -> tuple[str, ...]:
-        assert isinstance(prepared.base, DebianLock)  # noqa: S101 - it holds the package
-        return package_urls(package, prepared.base, mirrors_of(prepared.variant, around))
+        lock = next(one for one in locks if package in one.packages)
+        return package_urls(package, lock, mirrors_of(prepared.variant, around))
 
     return locate
 
@@ -142,11 +147,9 @@ def debian_lock(
         WheelshipError: see :func:`wheelship.debian.resolve.resolve`.
     """
     path = request.project.root / LOCK_NAME
-    locked = read_lock(path)
-    entries = locked.debian
     release = release_with_python(variant.python)
     wanted = variant.system_packages
-    found = find_debian(entries, release, platform.architecture, wanted)
+    found = find_debian(read_lock(path).debian, release, platform.architecture, wanted)
     if found is not None and not upgrade:
         return found, False
     if mode != "update":
@@ -154,11 +157,62 @@ def debian_lock(
         raise LockOutOfDate(
             str(path), [f"it holds no base of {release} for {platform}{extra}"], hint=_LOCK
         )
+    return _resolved(request, variant, platform, wanted, around, upgrade=upgrade), True
+
+
+def debian_maker(
+    request: Request,
+    variant: Variant,
+    platform: Platform,
+    around: Surroundings,
+    *,
+    mode: LockMode,
+    upgrade: bool = False,
+) -> tuple[DebianLock, bool]:
+    """Return the lock of the base whose Python compiles on ``platform``, and whether it is new.
+
+    Any base of the release will do; one that has to be locked for this is without system packages,
+    so that all variants share it.
+
+    Raises:
+        LockOutOfDate: it is missing, and ``mode`` forbids to make it.
+        WheelshipError: see :func:`wheelship.debian.resolve.resolve`.
+    """
+    from wheelship.build.maker import find_debian_maker
+
+    path = request.project.root / LOCK_NAME
+    release, wanted = release_with_python(variant.python), variant.system_packages
+    entries = read_lock(path).debian
+    found = find_debian_maker(entries, release, platform.architecture, wanted)
+    if found is not None and not upgrade:
+        return found, False
+    if mode != "update":
+        raise LockOutOfDate(
+            str(path),
+            [f"it holds no base of {release} for {platform}, whose Python compiles here"],
+            hint=f'{_LOCK}, or set bytecode = "none"',
+        )
+    return _resolved(request, variant, platform, (), around, upgrade=upgrade), True
+
+
+def _resolved(
+    request: Request,
+    variant: Variant,
+    platform: Platform,
+    wanted: tuple[str, ...],
+    around: Surroundings,
+    *,
+    upgrade: bool,
+) -> DebianLock:
+    """Resolve a base and write it into the lock, in the place of the one it had."""
     from wheelship.debian.resolve import resolve
 
+    path = request.project.root / LOCK_NAME
+    locked = read_lock(path)
+    release = release_with_python(variant.python)
     same = [
         one
-        for one in entries
+        for one in locked.debian
         if (one.release, one.architecture) == (release, platform.architecture)
     ]
     made = resolve(
@@ -170,16 +224,17 @@ def debian_lock(
         around.now,
         around.emit,
         keep=None if upgrade or not same else same[0],
-        seen=_newest_dates(entries, release),
+        seen=_newest_dates(locked.debian, release),
     )
     needed = _needed(request)
     kept = [
         one
-        for one in entries
-        if one != found and (one.release, one.architecture, one.requested) in needed
+        for one in locked.debian
+        if one != find_debian(same, release, platform.architecture, wanted)
+        and (_names(one) in needed or _may_compile(one, needed))
     ]
-    write_lock(path, [*kept, made], locked.images)
-    return made, True
+    write_lock(path, [*kept, made], locked.images, locked.absent)
+    return made
 
 
 def _newest_dates(entries: Iterable[DebianLock], release: str) -> dict[str, str]:
@@ -191,7 +246,19 @@ def _newest_dates(entries: Iterable[DebianLock], release: str) -> dict[str, str]
     return dates
 
 
-def _needed(request: Request) -> set[tuple[str, str, tuple[str, ...]]]:
+def _names(entry: DebianLock) -> _Names:
+    return entry.release, entry.architecture, entry.requested
+
+
+def _may_compile(entry: DebianLock, needed: set[_Names]) -> bool:
+    """Tell whether some machine may compile with ``entry``, which is for no image.
+
+    It stays while its release is used: one developer's machine must not drop what another's needs.
+    """
+    return not entry.requested and entry.release in {release for release, _, _ in needed}
+
+
+def _needed(request: Request) -> set[_Names]:
     return {
         (
             release_with_python(one.python),

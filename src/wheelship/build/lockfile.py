@@ -1,21 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """``wheelship.lock``: what every variant's base is made of, beside the PEP 751 locks.
 
-    {"version": 1, "debian": [<DebianLock>, …], "images": [<BaseImage>, …]}
+    {"version": 1, "debian": [<DebianLock>, …], "images": [<BaseImage>, …],
+     "absent": [<AbsentImage>, …]}
 
 One entry serves all variants that ask for the same: of ``debian`` release, architecture and system
-packages; of ``images`` reference, platform and Python. Without images the key is left out.
+packages; of ``images`` reference, platform and Python. ``absent`` says which of these were looked
+for, to compile with, and do not exist. A key without entries is left out, but for ``debian``.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from wheelship.base.model import BaseImage
+from wheelship.base.model import AbsentImage, BaseImage
 from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError
 from wheelship.files.write import write_file
@@ -50,6 +52,7 @@ class LockFile:
 
     debian: tuple[DebianLock, ...] = ()
     images: tuple[BaseImage, ...] = ()
+    absent: tuple[AbsentImage, ...] = ()
 
 
 def read_lock(path: Path) -> LockFile:
@@ -70,11 +73,13 @@ def read_lock(path: Path) -> LockFile:
             "is of a version this release cannot read", where=str(path), hint=_HINT
         )
     entries, images = document.get("debian"), document.get("images", [])
-    if not isinstance(entries, list) or not isinstance(images, list):
+    absent = document.get("absent", [])
+    if not (isinstance(entries, list) and isinstance(images, list) and isinstance(absent, list)):
         raise InvalidLockFile("has no list `debian`", where=str(path), hint=_HINT)
     return LockFile(
         debian=tuple(DebianLock.from_json(entry) for entry in entries),
         images=tuple(BaseImage.from_json(entry) for entry in images),
+        absent=tuple(AbsentImage.from_json(entry) for entry in absent),
     )
 
 
@@ -104,7 +109,10 @@ def find_image(
 
 
 def write_lock(
-    path: Path, entries: Iterable[DebianLock], images: Iterable[BaseImage] = ()
+    path: Path,
+    entries: Iterable[DebianLock],
+    images: Iterable[BaseImage] = (),
+    absent: Iterable[AbsentImage] = (),
 ) -> Digest:
     """Write the lock in one step, sorted; returns the digest of its bytes.
 
@@ -117,6 +125,8 @@ def write_lock(
         images, key=lambda one: (one.reference, one.platform, one.python.minor)
     ):
         document["images"] = [one.to_json() for one in sorted_images]
+    if sorted_absent := sorted(set(absent)):
+        document["absent"] = [one.to_json() for one in sorted_absent]
     data = (json.dumps(document, indent=1, sort_keys=True) + "\n").encode()
     with disk_errors(path.parent, "build with --locked where the project is read-only"):
         write_file(path, data, synced=True)
@@ -124,8 +134,8 @@ def write_lock(
 
 
 @contextmanager
-def all_or_nothing(paths: Iterable[Path]) -> Iterator[None]:
-    """Put the locks at ``paths`` back as they were when the block fails.
+def all_or_nothing(paths: Iterable[Path], *, keep: bool = True) -> Iterator[None]:
+    """Put the locks at ``paths`` back as they were when the block fails; without ``keep``, always.
 
     The locks of wheels and of the base belong together: a failure between them would leave one
     that was never built with the other.
@@ -134,10 +144,16 @@ def all_or_nothing(paths: Iterable[Path]) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        for path, data in before.items():
-            with suppress(OSError):
-                if data is None:
-                    path.unlink(missing_ok=True)
-                elif path.read_bytes() != data:
-                    write_file(path, data, synced=True)
+        _put_back(before)
         raise
+    if not keep:
+        _put_back(before)
+
+
+def _put_back(files: Mapping[Path, bytes | None]) -> None:
+    for path, data in files.items():
+        with suppress(OSError):
+            if data is None:
+                path.unlink(missing_ok=True)
+            elif path.read_bytes() != data:
+                write_file(path, data, synced=True)

@@ -71,6 +71,7 @@ class BasePackages:
 
         events: list[Event] = []
         work = self._stack.enter_context(self._context.store.work_directory())
+        self._context.artifacts.prefetch(packages)
         debs = [(one, self._context.artifacts.path(one)) for one in packages]
         base = join_packages(debs, lock.release, work, waivers=waivers, emit=events.append)
         return _Joined(base, tuple(events))

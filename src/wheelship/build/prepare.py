@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from wheelship.build.foundation import base_lock, base_targets
 from wheelship.build.lockfile import LOCK_NAME
+from wheelship.build.maker import maker_of
 from wheelship.build.sources import SourceBuilder, open_sources
 from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError
@@ -20,14 +21,15 @@ from wheelship.events import Emit, Warned
 from wheelship.lock.consistency import check_gpu_targets, check_selection
 from wheelship.lock.document import lock_path
 from wheelship.lock.inputs import lock_inputs
-from wheelship.lock.model import LockChange, Locked, LockedWheel
+from wheelship.lock.model import Locked, LockedWheel
 from wheelship.lock.selection import Selection, load_selection, selection_key
 from wheelship.lock.target import Target
 from wheelship.oci.platform import Platform
 from wheelship.plan.make import Inputs, plan_image
 from wheelship.plan.model import Foundation, ImagePlan
-from wheelship.request.model import Accelerator, Request, Variant
+from wheelship.request.model import Request, Variant
 from wheelship.request.sources import snapshot
+from wheelship.request.uv import index_variable
 from wheelship.store.store import Store
 from wheelship.variant.accelerator import accelerator_row
 from wheelship.wheel.environment import Environment
@@ -36,21 +38,23 @@ from wheelship.wheel.script import console_script
 if TYPE_CHECKING:
     from wheelship.build.artifacts import StoredArtifacts
     from wheelship.fetch.fetcher import Fetcher
+    from wheelship.lock.locking import Resolved
     from wheelship.lock.machine import MachineSources
+    from wheelship.lock.read import Lock
     from wheelship.lock.resolve import Upgrade
     from wheelship.registry.client import RegistryClient
 
 __all__ = [
     "LockMode",
-    "NotSupportedYet",
     "Prepared",
     "Surroundings",
     "UnknownVariant",
     "UnlockedPlatform",
+    "choose_images",
     "choose_variants",
     "index_urls",
-    "lock_wheels",
     "prepare",
+    "resolve_wheels",
 ]
 
 LockMode: TypeAlias = Literal["update", "locked", "frozen"]
@@ -67,12 +71,6 @@ class UnlockedPlatform(InputError):
     """The variant is for other platforms, so its lock does not cover this one."""
 
     code = "unlocked-platform"
-
-
-class NotSupportedYet(InputError):
-    """The request is right, and this release cannot build it."""
-
-    code = "not-supported-yet"
 
 
 class FetcherMaker(Protocol):
@@ -113,13 +111,15 @@ class Surroundings:
 class Prepared:
     """The plan of one image, the base's lock, and what was done about the locks.
 
-    ``lock`` says it in words: ``unchanged``, ``not looked at``, or which parts were written.
+    ``maker`` is the base whose interpreter compiles, None = the image's own. ``lock`` says in
+    words what was done: ``unchanged``, ``not looked at``, or which parts were written.
     """
 
     plan: ImagePlan
     variant: Variant
     base: Foundation
     lock: str
+    maker: Foundation | None = None
 
 
 def choose_variants(request: Request, names: tuple[str, ...], *, every: bool) -> list[Variant]:
@@ -139,10 +139,37 @@ def choose_variants(request: Request, names: tuple[str, ...], *, every: bool) ->
     return chosen
 
 
+def choose_images(
+    variants: Sequence[Variant], platforms: tuple[Platform, ...], *, every: bool
+) -> list[tuple[str, Platform]]:
+    """Return variant and platform of each image to build; without ``platforms``, all of a variant.
+
+    Of ``every`` variant those count that are for the platform: ROCm's are not for all.
+
+    Raises:
+        UnlockedPlatform: a variant is not for a platform.
+    """
+    wanted = [
+        (variant, platform)
+        for variant in variants
+        for platform in platforms or sorted(set(variant.platforms))
+    ]
+    for_it = dict.fromkeys((one.name, to) for one, to in wanted if to in one.platforms)
+    for variant, platform in wanted:
+        if platform not in variant.platforms and not (every and for_it):
+            listed = ", ".join(f'"{one}"' for one in sorted({*variant.platforms, platform}))
+            raise UnlockedPlatform(
+                f"variant {variant.name} is not for {platform}", hint=f"platforms = [{listed}]"
+            )
+    return list(for_it)
+
+
 def index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
     """Return all addresses of indexes as configured: some may carry credentials."""
     sources, machine = variant.sources, around.machine()
-    named = [sources.index, *sources.extra_indexes, sources.torch_index, machine.index]
+    named = [sources.index, *sources.extra_indexes]
+    named += [_with_login(*one, around.environ) for one in sources.named_indexes]
+    named += [sources.torch_index, *sources.link_pages, machine.index]
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX", "UV_INDEX_URL", "UV_EXTRA_INDEX_URL"):
         # uv writes an index as NAME=URL or URL, several with blanks between them.
         entries = around.environ.get(name, "").split()
@@ -150,6 +177,18 @@ def index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
             one if "=" not in one.partition("://")[0] else one.partition("=")[2] for one in entries
         ]
     return tuple(one for one in (*named, *machine.extra_indexes) if one)
+
+
+def _with_login(name: str, address: str, environ: Mapping[str, str]) -> str:
+    """Return the address of an index of uv's with the credentials that uv finds for its name."""
+    user = environ.get(index_variable(name, "USERNAME"), "")
+    password = environ.get(index_variable(name, "PASSWORD"), "")
+    scheme, mark, rest = address.partition("://")
+    if not (user or password) or not mark or "@" in rest.partition("/")[0]:
+        return address
+    from urllib.parse import quote
+
+    return f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{rest}"
 
 
 def prepare(
@@ -164,13 +203,13 @@ def prepare(
 ) -> Prepared:
     """Return the plan of ``variant`` on ``platform``, from locks that are current.
 
-    ``note`` is called with the name of each phase when it ends.
+    ``native`` is what this machine can run: its architecture's interpreter compiles. ``note`` is
+    called with the name of each phase when it ends.
 
     Raises:
-        NotSupportedYet, LockOutOfDate, MissingLock: nothing can be built from this.
+        LockOutOfDate, MissingLock: nothing can be built from this.
         WheelshipError: what resolving, reading locks and reading sources raise.
     """
-    check_supported(variant, platform, native)
     row = accelerator_row(variant.accelerator, variant.accelerator_version)
     # Which wheels fit, only the Python and the C library of an image tell: it comes first.
     targets, image_written = base_targets(request, variant, around, mode=mode)
@@ -189,6 +228,7 @@ def prepare(
     wheels = builder.wheels(packages, variant, target)
     check_gpu_targets(wheels, row, variant.gpu_targets)
     base, base_written = base_lock(request, variant, platform, around, mode=mode)
+    maker = maker_of(request, variant, base, native, around, mode=mode)
     note("lock")
     interpreter = Environment(python=variant.python).interpreter
     sources = snapshot(request.project, variant, partial(console_script, interpreter))
@@ -206,13 +246,15 @@ def prepare(
             environment=dict(row.environment),
             created=around.created,
             gpu_packages=frozenset(name for one in row.families for name in one.packages),
+            maker=maker.foundation,
+            bytecode_left_out=maker.left_out,
         )
     )
     written = [
         name
         for name, done in (
             (lock_path(request.project.root, variant.name).name, wheels_written),
-            (LOCK_NAME, base_written or image_written),
+            (LOCK_NAME, base_written or image_written or maker.written),
         )
         if done
     ]
@@ -222,6 +264,7 @@ def prepare(
         plan=plan,
         variant=variant,
         base=base,
+        maker=maker.foundation,
         lock=f"wrote {' and '.join(written)}" if written else kept,
     )
 
@@ -231,6 +274,9 @@ def _warn_of_waivers(
 ) -> None:
     """Say which waivers are for packages that the image does not have."""
     packages = base.packages if isinstance(base, DebianLock) else ()
+    for name in sorted(variant.omit.keys() - {wheel.name for wheel in wheels}):
+        text = f"omit names {name}, but the image has no such package"
+        emit(Warned("omit-without-effect", text, hint="remove it"))
     locked = {
         "waive-record": {wheel.name: wheel.version for wheel in wheels},
         "waive-scripts": {package.name: package.version for package in packages},
@@ -271,7 +317,7 @@ def _locked(
         if mode == "locked":
             lock.require_current(inputs)
         return lock.select(target), False
-    lock_wheels(request, variant, around, targets=targets)
+    resolve_wheels(request, variant, around, targets=targets).write()
     selection = _selection(path, target, around.store)
     assert selection is not None  # noqa: S101 - the lock was just written for this target
     return selection.packages, True
@@ -299,27 +345,38 @@ def _selection(path: Path, target: Target, store: Store) -> Selection | None:
     return selection
 
 
-def lock_wheels(
+def resolve_wheels(
     request: Request,
     variant: Variant,
     around: Surroundings,
     upgrade: Upgrade | None = None,
     *,
     targets: tuple[Target, ...] = (),
-) -> LockChange:
-    """Resolve ``variant`` with uv, write its lock and return what changed.
+    made: tuple[Lock, ...] = (),
+) -> Resolved:
+    """Resolve ``variant`` with uv; its lock is not written yet.
 
-    ``targets`` are those of :func:`base_targets`.
+    ``targets`` are those of :func:`base_targets`; ``made`` are the locks of other variants that
+    were made in the same run. Versions of theirs, and of other variants' locks that are there, are
+    preferred for what is new.
 
     Raises:
-        WheelshipError: see :func:`wheelship.lock.locking.lock_variant`.
+        WheelshipError: see :func:`wheelship.lock.locking.resolve_variant`.
     """
     from uv import find_uv_bin
 
-    from wheelship.lock.locking import LockContext, lock_variant
+    from wheelship.lock.locking import LockContext, resolve_variant
+    from wheelship.lock.preference import Siblings
+    from wheelship.lock.read import read_locks
     from wheelship.lock.resolve import Upgrade
     from wheelship.lock.uv import clean_environment
 
+    root = request.project.root
+    others = [lock_path(root, name) for name in request.variants if name != variant.name]
+    siblings = Siblings(
+        made=made,
+        found=read_locks(path for path in others if all(path != one.path for one in made)),
+    )
     with open_sources(
         around.store,
         lambda: _artifacts(variant, around),
@@ -336,8 +393,13 @@ def lock_wheels(
             offline=around.offline,
             source=source,
         )
-        return lock_variant(
-            request.project, variant, context, upgrade or Upgrade(), targets=targets
+        return resolve_variant(
+            request.project,
+            variant,
+            context,
+            upgrade or Upgrade(),
+            targets=targets,
+            siblings=siblings,
         )
 
 
@@ -352,26 +414,3 @@ def _artifacts(variant: Variant, around: Surroundings) -> StoredArtifacts:
         fetcher=lambda: around.fetcher(index_urls(variant, around)),
         emit=around.emit,
     )
-
-
-def check_supported(variant: Variant, platform: Platform, native: Platform) -> None:
-    """Refuse what this release cannot build, before anything is resolved.
-
-    Raises:
-        UnlockedPlatform, NotSupportedYet: with what can be built instead.
-    """
-    if variant.accelerator is Accelerator.ROCM:
-        raise NotSupportedYet(
-            f"variant {variant.name} is for rocm; this release builds cpu and cuda images",
-            hint="wheelship build --variant cpu",
-        )
-    if platform != native:
-        raise NotSupportedYet(
-            f"an image for {platform} cannot be built on {native} yet",
-            hint=f"wheelship build --platform {native}",
-        )
-    if platform not in variant.platforms:
-        listed = ", ".join(f'"{one}"' for one in sorted({*variant.platforms, platform}))
-        raise UnlockedPlatform(
-            f"variant {variant.name} is not for {platform}", hint=f"platforms = [{listed}]"
-        )

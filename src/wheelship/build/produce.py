@@ -12,6 +12,7 @@ from wheelship.archive.errors import ContentMismatch
 from wheelship.archive.layer import LayerWriter
 from wheelship.build.context import BuildContext
 from wheelship.build.errors import Cancelled
+from wheelship.build.omission import count_omissions
 from wheelship.build.realize import layer_entries
 from wheelship.build.shelf import WheelShelf
 from wheelship.build.wheels import owner_of
@@ -96,6 +97,8 @@ def _one(
             finished = writer.finish()
             stream.flush()
             record = store.put_layer(layer.key, path, finished)
+    if isinstance(layer.recipe, WheelsRecipe) and layer.recipe.omit:
+        count_omissions(layer.recipe, workshop.shelf, store)
     emit(Finished("layer", layer.title, "done"))
     return record
 

@@ -62,7 +62,7 @@ def layer_entries(
                 entries = wheel_files(recipe, workshop.shelf)
             case BytecodeRecipe():
                 modules = wheel_modules(recipe.wheels, workshop.shelf)
-                compiler = workshop.compiler(recipe.lock, recipe.wheels.python)
+                compiler = workshop.compiler(recipe.maker, recipe.wheels.python)
                 entries = _pyc(compiler.compile(modules))
             case ApplicationRecipe():
                 entries = _application(recipe, workshop)
@@ -104,8 +104,8 @@ def _python(recipe: PythonRecipe, workshop: Workshop) -> Iterator[Entry]:
     yield File(path=f"{root}/pyvenv.cfg", content=InMemory(settings.encode()))
     yield Directory(path=environment.site_packages)
     yield File(path=HEALTH_PATH, content=InMemory(health_probe()))
-    if recipe.bytecode:
-        compiler = workshop.compiler(recipe.lock, recipe.python)
+    if recipe.maker is not None:
+        compiler = workshop.compiler(recipe.maker, recipe.python)
         yield from _pyc(compiler.compile(workshop.standard_library(recipe.lock, recipe.python)))
 
 
@@ -115,8 +115,8 @@ def _application(recipe: ApplicationRecipe, workshop: Workshop) -> Iterator[Entr
         yield entry
         if isinstance(entry, File) and entry.path.endswith(".py"):
             modules.append(Module(path=entry.path, read=partial(_read, entry.content)))
-    if recipe.lock is not None and modules:
-        yield from _pyc(workshop.compiler(recipe.lock, recipe.python).compile(modules))
+    if recipe.maker is not None and modules:
+        yield from _pyc(workshop.compiler(recipe.maker, recipe.python).compile(modules))
 
 
 def _read(content: Content) -> bytes:

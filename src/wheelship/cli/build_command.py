@@ -79,9 +79,9 @@ class _Call:
     "platforms",
     multiple=True,
     metavar="OS/ARCH",
-    help="Platform to build for, as linux/amd64; repeatable.",
+    help="Platform to build for, as linux/amd64; repeatable.  [default: all of the variant]",
 )
-@click.option("--all", "every", is_flag=True, help="All variants.")
+@click.option("--all", "every", is_flag=True, help="All variants, on all their platforms.")
 @click.option(
     "--output",
     "outputs",
@@ -142,6 +142,8 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
 ) -> None:
     """Build the images of the project in PATH (default: here).
 
+    Several platforms of a variant are one image: one tag, an index of all that are built.
+
     Reads [tool.wheelship] of pyproject.toml, brings the locks up to date, and turns locked wheels
     and Debian packages into layers. What the store has is used again: after a changed line only
     the application's layer is made. Needs no Docker.
@@ -161,7 +163,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     view = ProgressView(settings)
     call = _Call(
         variants=variants,
-        platforms=tuple(Platform.parse(one) for one in platforms),
+        platforms=tuple(dict.fromkeys(map(Platform.parse, platforms))),
         every=every,
         outputs=tuple(wanted),
         tools=tools(
@@ -192,8 +194,8 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
 
 
 def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> list[BuildReport]:
-    from wheelship.build.prepare import choose_variants
-    from wheelship.cli.pushing import push_all, pushes_of
+    from wheelship.build.prepare import choose_images, choose_variants
+    from wheelship.cli.pushing import deliver_variant, push_all, pushes_of
     from wheelship.cli.services import native_platform, surroundings
     from wheelship.request.read import read_request
     from wheelship.sink.output import refuse_collisions
@@ -207,13 +209,10 @@ def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> l
     phases.end("request")
     store = Store(settings.store_root)
     with closing(store), store.in_use():
-        wanted = [
-            (variant.name, platform)
-            for variant in chosen
-            for platform in call.platforms or variant.platforms
-        ]
-        refuse_collisions(call.outputs, len(wanted), len(chosen))
-        names = [variant.name for variant in chosen]
+        wanted = choose_images(chosen, call.platforms, every=call.every)
+        names = list(dict.fromkeys(variant for variant, _ in wanted))
+        _refuse_one_tag(call.tag, len(names))
+        refuse_collisions(call.outputs, len(names))
         pushes = pushes_of(request, names, call.outputs, tag=call.tag, push=call.push)
         around = surroundings(
             settings, store, view.emit, offline=call.offline, insecure=call.insecure
@@ -225,11 +224,37 @@ def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> l
         if call.dry_run:
             _show_plan(prepared, store, settings)
             return []
-        made = [
-            _one(request, one, around, call, settings, phases if len(prepared) == 1 else _Phases())
-            for one in prepared
-        ]
+        made: list[Made] = []
+        for name in names:
+            own = [one for one in prepared if one.variant.name == name]
+            images = [
+                _one(
+                    request, one, around, call, settings, phases if len(wanted) == 1 else _Phases()
+                )
+                for one in own
+            ]
+            made += deliver_variant(images, _outputs_here(request, call), call.tools, view.emit)
         return push_all(made, pushes, call.tools, view.emit, whatever_the_budget=call.over_budget)
+
+
+def _refuse_one_tag(tag: str | None, variants: int) -> None:
+    """Refuse a full name for several variants: the last one would take it from the others."""
+    from wheelship.sink.output import InvalidOutput
+
+    if tag is not None and variants > 1 and ":" in tag.rpartition("/")[2]:
+        raise InvalidOutput(
+            f"is one tag, and {variants} variants are built",
+            where=f"--tag {tag}",
+            hint=f"leave the tag out, and each gets its own: --tag {tag.rpartition(':')[0]}",
+        )
+
+
+def _outputs_here(request: Request, call: _Call) -> list[Output]:
+    """Return all outputs but registries: these come last, when all budgets are known."""
+    from wheelship.sink.output import LayoutOutput, RegistryOutput
+
+    default = LayoutOutput(request.project.root / "dist" / request.image_name)
+    return [one for one in call.outputs or (default,) if not isinstance(one, RegistryOutput)]
 
 
 def _prepare(
@@ -271,8 +296,6 @@ def _one(
     from wheelship.cli.pushing import Made
     from wheelship.cli.services import jobs, make_fetcher, native_platform
     from wheelship.report.build import BuildReport
-    from wheelship.sink.deliver import deliver
-    from wheelship.sink.output import LayoutOutput, RegistryOutput
 
     artifacts = StoredArtifacts(
         around.store,
@@ -300,20 +323,14 @@ def _one(
     reference = call.tag or f"{request.repository or prepared.plan.name}:{prepared.plan.variant}"
     if ":" not in reference.rpartition("/")[2]:
         reference += f":{prepared.plan.variant}"
-    default = LayoutOutput(request.project.root / "dist" / prepared.plan.name)
-    parcel = parcel_of(built, reference, around.store, base)
-    # Registries come last, when the budgets of all images are known.
-    here = [one for one in call.outputs or (default,) if not isinstance(one, RegistryOutput)]
-    delivered = deliver(parcel, here, call.tools, around.emit)
-    phases.end("output")
     report = BuildReport(
         built=built,
         reference=reference,
-        delivered=delivered,
+        delivered=(),
         lock=prepared.lock,
         phases=tuple(phases.seconds.items()),
     )
-    return Made(report=report, parcel=parcel)
+    return Made(report=report, parcel=parcel_of(built, reference, around.store, base))
 
 
 def _show(reports: list[BuildReport], call: _Call, settings: Settings) -> None:
@@ -335,9 +352,13 @@ def _show(reports: list[BuildReport], call: _Call, settings: Settings) -> None:
         pushing = call.push or any(isinstance(one, RegistryOutput) for one in call.outputs)
         report, excess = broken[0]
         largest = sorted(report.built.layers, key=lambda one: -one.layer.descriptor.size_bytes)[:3]
+        several = [
+            f"{one.built.plan.variant} for {one.built.plan.platform}: {what}"
+            for one, what in broken
+        ]
         raise BudgetBroken(
-            str(excess),
-            where=report.reference,
+            str(excess) if len(reports) == 1 else "; ".join(several),
+            where=", ".join(dict.fromkeys(one.reference for one, _ in broken)),
             hint="largest layers: "
             + ", ".join(one.layer.title for one in largest)
             + (

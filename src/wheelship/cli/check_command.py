@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wheelship.cli.place import Place, find_image, layout_of, read_project
+from wheelship.cli.place import Place, find_image, layout_of, platform_option, read_project
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
 from wheelship.errors import GateFailed
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from wheelship.engine.check import CheckReport, CheckSpec
     from wheelship.engine.choose import EngineChoice
     from wheelship.engine.model import ImageFiles
+    from wheelship.oci.platform import Platform
     from wheelship.store.layout import StoredImage
 
 __all__ = ["CheckFailed", "command"]
@@ -65,9 +66,10 @@ class CheckFailed(GateFailed):
     show_default=True,
     help="Seconds it may take to become healthy.",
 )
+@platform_option("[default: this machine's]")
 @common_options
 @click.pass_obj
-def command(
+def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     settings: Settings,
     image: str,
     variant: str | None,
@@ -75,6 +77,7 @@ def command(
     engine: EngineChoice,
     client: str | None,
     start_timeout: float,
+    platform: Platform | None,
 ) -> None:
     """Start IMAGE as its users would, and prove that it works.
 
@@ -85,7 +88,7 @@ def command(
 
     Exit status 1 says that a check failed.
     """
-    place = find_image(image, variant, project)
+    place = replace(find_image(image, variant, project), platform=platform)
     with ProgressView(settings) as view:
         report = _check(place, engine, client, start_timeout, settings, view)
     _show(report, settings)
@@ -99,6 +102,7 @@ def _check(
     settings: Settings,
     view: ProgressView,
 ) -> CheckReport:
+    from wheelship.cli.services import native_platform
     from wheelship.engine.check import check
     from wheelship.engine.choose import Machine, choose
     from wheelship.engine.docker import Client
@@ -110,7 +114,8 @@ def _check(
     store = Store(settings.store_root)
     try:
         with store.work_directory() as workspace, store.work_directory() as unpacked:
-            stored = read_layout(layout_of(place, unpacked), place.tag)
+            layout = layout_of(place, unpacked)
+            stored = read_layout(layout, place.tag, place.platform, native=native_platform())
             machine = Machine(
                 docker=Client(path=Path(path), environment=environ) if path else None,
                 workspace=workspace,

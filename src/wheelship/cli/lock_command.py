@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,40 +15,55 @@ from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
 
 if TYPE_CHECKING:
-    from wheelship.build.prepare import Surroundings
-    from wheelship.lock.model import LockChange
-    from wheelship.request.model import Request, Variant
+    from wheelship.build.locks import VariantLocked
 
 __all__ = ["command"]
 
+_ALL = "*"
 
-@click.command("lock", epilog="Example: wheelship lock . --upgrade-package fastapi")
+
+@click.command("lock", epilog="Example: wheelship lock . --upgrade fastapi")
 @click.argument("path", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "--variant", "variants", multiple=True, metavar="NAME", help="Only this variant; repeatable."
 )
 @click.option(
     "--upgrade",
-    is_flag=True,
-    help="Take the newest versions, of Debian packages and of the base too.",
+    "upgrades",
+    is_flag=False,
+    flag_value=_ALL,
+    multiple=True,
+    metavar="[PACKAGE]",
+    help="Take the newest version of this package; repeatable. Without one: of everything, Debian "
+    "packages and the base too.",
 )
 @click.option(
     "--upgrade-package",
     "packages",
     multiple=True,
     metavar="NAME",
-    help="Take the newest version of this package; repeatable.",
+    help="The same as --upgrade NAME.",
 )
+@click.option(
+    "--check",
+    "--locked",
+    "check",
+    is_flag=True,
+    help="Resolve nothing; fail (exit status 3) where a lock is not what the project asks for.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would change, and write nothing.")
 @insecure_option
 @click.option("--offline", is_flag=True, help="Never use the network.")
 @common_options
 @click.pass_obj
-def command(
+def command(  # noqa: PLR0913, PLR0917 - click passes one argument per option
     settings: Settings,
     path: Path,
     variants: tuple[str, ...],
-    upgrade: bool,  # noqa: FBT001 - click passes flags so
+    upgrades: tuple[str, ...],
     packages: tuple[str, ...],
+    check: bool,  # noqa: FBT001 - click passes flags so
+    dry_run: bool,  # noqa: FBT001
     insecure: tuple[str, ...],
     offline: bool,  # noqa: FBT001
 ) -> None:
@@ -57,70 +72,68 @@ def command(
     Versions that are locked already are kept where the requirements still allow them. Commit both
     files: a build from them needs no resolver and always gives the same image.
     """
-    from wheelship.build.lockfile import LOCK_NAME, all_or_nothing
+    from wheelship.build.locks import check_locks, lock_variants
     from wheelship.build.prepare import choose_variants
     from wheelship.cli.services import native_platform, surroundings
-    from wheelship.lock.document import lock_path
+    from wheelship.lock.resolve import Upgrade
+    from wheelship.report.lock import lock_document, lock_text
     from wheelship.request.read import read_request
     from wheelship.store.store import Store
 
-    with ProgressView(settings) as view:
-        request = read_request(path.resolve(), native=native_platform())
-        chosen = choose_variants(request, variants, every=not variants)
-        store = Store(settings.store_root)
-        try:
-            around = surroundings(settings, store, view.emit, offline=offline, insecure=insecure)
-            root = request.project.root
-            names = [LOCK_NAME, *(lock_path(root, variant.name).name for variant in chosen)]
-            with all_or_nothing(root / name for name in names):
-                changes = {
-                    one.name: _lock(request, one, around, upgrade=upgrade, packages=packages)
-                    for one in chosen
-                }
-        finally:
-            store.close()
-    _show(changes, settings)
+    named = frozenset(_package(one) for one in (*upgrades, *packages) if one != _ALL)
+    wanted = Upgrade(everything=_ALL in upgrades, packages=named)
+    changes: dict[str, VariantLocked] = {}
+
+    if check and (upgrades or packages or dry_run):
+        raise click.UsageError("--check changes nothing: it takes neither --upgrade nor --dry-run")
+    try:
+        with ProgressView(settings) as view:
+            request = read_request(path.resolve(), native=native_platform())
+            chosen = choose_variants(request, variants, every=not variants)
+            store = Store(settings.store_root)
+            try:
+                around = surroundings(
+                    settings, store, view.emit, offline=offline, insecure=insecure
+                )
+                if check:
+                    check_locks(request, chosen, around, native=native_platform())
+                else:
+                    lock_variants(
+                        request,
+                        chosen,
+                        around,
+                        wanted,
+                        native=native_platform(),
+                        write=not dry_run,
+                        done=changes.__setitem__,
+                    )
+            finally:
+                store.close()
+    finally:
+        # What was locked before a variant failed is locked, and has to be known.
+        if not settings.json:
+            sys.stdout.write(lock_text(changes))
+    if settings.json:
+        document = lock_document(changes, written=not (check or dry_run))
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+    elif check:
+        sys.stdout.writelines(f"{variant.name}: current\n" for variant in chosen)
+    elif dry_run:
+        sys.stdout.write("nothing was written\n")
 
 
-def _lock(
-    request: Request,
-    variant: Variant,
-    around: Surroundings,
-    *,
-    upgrade: bool,
-    packages: tuple[str, ...],
-) -> LockChange:
-    from wheelship.build.foundation import base_targets, debian_lock
-    from wheelship.build.prepare import lock_wheels
-    from wheelship.lock.resolve import Upgrade
+def _package(text: str) -> str:
+    """Return the normalised name of a package.
+
+    Raises:
+        UsageError: it is none; perhaps the path came after an option that takes a name.
+    """
+    from wheelship.request.errors import InvalidValue
     from wheelship.request.value import canonical_name
 
-    names = frozenset(canonical_name(name) for name in packages)
-    wanted = Upgrade(everything=upgrade, packages=names)
-    targets, _ = base_targets(request, variant, around, mode="update", upgrade=upgrade)
-    change = lock_wheels(request, variant, around, wanted, targets=targets)
-    for platform in () if targets else variant.platforms:
-        debian_lock(request, variant, platform, around, mode="update", upgrade=upgrade)
-    return change
-
-
-def _show(changes: dict[str, LockChange], settings: Settings) -> None:
-    if settings.json:
-        document: dict[str, Any] = {
-            "schema": "wheelship.lock/1",
-            "variants": {
-                name: {
-                    "added": [list(one) for one in change.added],
-                    "removed": [list(one) for one in change.removed],
-                    "changed": [list(one) for one in change.changed],
-                }
-                for name, change in changes.items()
-            },
-        }
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
-        return
-    for name, change in changes.items():
-        sys.stdout.write(f"{name}: {'' if change else 'nothing changed'}\n")
-        sys.stdout.writelines(f"  + {package} {version}\n" for package, version in change.added)
-        sys.stdout.writelines(f"  - {package} {version}\n" for package, version in change.removed)
-        sys.stdout.writelines(f"  ~ {one} {old} → {new}\n" for one, old, new in change.changed)
+    try:
+        return canonical_name(text)
+    except InvalidValue as error:
+        place = f"; write the path first: wheelship lock {text} --upgrade"
+        message = f"{text!r} is no name of a package{place if Path(text).is_dir() else ''}"
+        raise click.UsageError(message) from error

@@ -11,11 +11,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from wheelship.errors import InputError
+from wheelship.oci.platform import Platform
 
 if TYPE_CHECKING:
     from wheelship.request.model import Request
 
-__all__ = ["NoImage", "Place", "find_image", "insecure_option", "layout_of", "read_project"]
+__all__ = [
+    "NoImage",
+    "Place",
+    "find_image",
+    "insecure_option",
+    "layout_of",
+    "platform_option",
+    "read_project",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -30,12 +39,13 @@ class NoImage(InputError):
 class Place:
     """Where the image is, and the project that says what to expect of it, if there is one.
 
-    ``path`` is an OCI layout, or a file with one inside.
+    ``path`` is an OCI layout, or a file with one inside; ``platform`` the one that was asked for.
     """
 
     path: Path
     tag: str | None
     project: Path | None
+    platform: Platform | None = None
 
 
 def find_image(image: str, variant: str | None, project: Path | None = None) -> Place:
@@ -87,6 +97,16 @@ def layout_of(place: Place, workspace: Path) -> Path:
     with disk_errors(workspace):
         unpack_layout(place.path, workspace / "layout")
     return workspace / "layout"
+
+
+def platform_option(text: str) -> Callable[[_F], _F]:
+    """Return what adds ``--platform``, for an image of several; ``text`` ends its help."""
+    return click.option(
+        "--platform",
+        metavar="OS/ARCH",
+        callback=lambda _context, _option, value: None if value is None else Platform.parse(value),
+        help=f"Of an image for several platforms, this one.  {text}",
+    )
 
 
 def insecure_option(function: _F) -> _F:

@@ -6,16 +6,18 @@ from __future__ import annotations
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from wheelship.cli.place import Place, find_image, insecure_option, layout_of
+from wheelship.cli.place import Place, find_image, insecure_option, layout_of, platform_option
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
 
 if TYPE_CHECKING:
+    from wheelship.oci.platform import Platform
     from wheelship.sink.model import Delivered, Parcel
     from wheelship.store.store import Store
 
@@ -29,6 +31,7 @@ __all__ = ["command"]
 @click.argument("image")
 @click.argument("reference", metavar="REF")
 @click.option("--variant", metavar="NAME", help="The variant, when IMAGE is a project.")
+@platform_option("[default: all of them]")
 @insecure_option
 @common_options
 @click.pass_obj
@@ -37,12 +40,14 @@ def command(
     image: str,
     reference: str,
     variant: str | None,
+    platform: Platform | None,
     insecure: tuple[str, ...],
 ) -> None:
     """Push IMAGE to a registry as REF.
 
     IMAGE is a project (its last build), oci:DIR[:TAG], oci-archive:FILE, docker-archive:FILE, or
     just the path of one of these. REF is HOST/NAME[:TAG]; without a tag the image keeps its own.
+    An image for several platforms is pushed whole, as an index, unless --platform picks one.
 
     Layers that the registry has are not sent, and the tag moves when everything else is there.
     Credentials are those of docker login and podman login.
@@ -54,7 +59,7 @@ def command(
     from wheelship.store.store import Store
 
     output = RegistryOutput.parse(reference)
-    place = find_image(image, variant)
+    place = replace(find_image(image, variant), platform=platform)
     began = time.monotonic()
     with ProgressView(settings) as view:
         store = Store(settings.store_root)
@@ -69,23 +74,21 @@ def command(
 
 
 def _parcel(place: Place, layout: Path, store: Store) -> Parcel:
-    from wheelship.oci.digest import Digest
-    from wheelship.sink.model import Parcel
+    from wheelship.sink.model import Parcel, join_parcels
     from wheelship.sink.whereabouts import Whereabouts
-    from wheelship.store.layout import read_layout
+    from wheelship.store.layout import read_platforms
 
-    stored = read_layout(layout, place.tag)
-    files = {one.digest: one.path for one in stored.layers}
-
-    def blob(digest: Digest) -> Path:
-        return files[digest]
-
-    return Parcel(
-        image=stored,
-        reference=f"{place.path.name}:{stored.reference}",
-        blob=blob,
-        linked=lambda _: None,
-        whereabouts=Whereabouts(store),
+    return join_parcels(
+        [
+            Parcel(
+                image=stored,
+                reference=f"{place.path.name}:{stored.reference}",
+                blob={one.digest: one.path for one in stored.layers}.__getitem__,
+                linked=lambda _: None,
+                whereabouts=Whereabouts(store),
+            )
+            for stored in read_platforms(layout, place.tag, place.platform)
+        ]
     )
 
 

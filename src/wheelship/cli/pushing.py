@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The last step of ``wheelship build``: what goes to registries, when all is built."""
+"""The last steps of ``wheelship build``: the images of a variant go out, to registries last."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from wheelship.events import Emit
 from wheelship.report.build import BuildReport, budget_excess
 from wheelship.request.model import Request
-from wheelship.sink.deliver import push
-from wheelship.sink.model import Delivered, Parcel, Tools
+from wheelship.sink.deliver import deliver
+from wheelship.sink.model import Delivered, Parcel, Tools, join_parcels
 from wheelship.sink.output import InvalidOutput, Output, RegistryOutput, refuse_collisions
 
-__all__ = ["Made", "push_all", "pushes_of"]
+__all__ = ["Made", "deliver_variant", "push_all", "pushes_of"]
 
 _VERSION_CHARACTERS = 60
 _NO_VERSION = "0"  # what the request says of a project without one
@@ -25,10 +25,24 @@ Pushes = Mapping[str, tuple[RegistryOutput, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Made:
-    """A built image, delivered to everywhere but registries, and ready to go there."""
+    """A built image of one platform, and what goes out of it."""
 
     report: BuildReport
     parcel: Parcel
+
+
+def deliver_variant(
+    made: Sequence[Made], outputs: Sequence[Output], tools: Tools, emit: Emit
+) -> list[Made]:
+    """Put the platforms of one variant into each of ``outputs``, as one image.
+
+    Raises:
+        WheelshipError: the first failure.
+    """
+    began = time.monotonic()
+    done = deliver(join_parcels([one.parcel for one in made]), outputs, tools, emit)
+    seconds = time.monotonic() - began
+    return [replace(one, report=_completed(one.report, done, "output", seconds)) for one in made]
 
 
 def pushes_of(
@@ -54,7 +68,7 @@ def pushes_of(
             hint='set repository = "HOST/NAME" in [tool.wheelship], or give --tag HOST/NAME',
         )
     place = RegistryOutput.parse(named)
-    refuse_collisions([place], len(variants), len(variants))
+    refuse_collisions([place], len(variants))
     version = request.project.version
     return {
         one: (*asked, place if place.tags else replace(place, tags=_tags(version, one)))
@@ -85,16 +99,22 @@ def push_all(
     for variant, outputs in pushes.items():
         began = time.monotonic()
         parcels = [one.parcel for one in made if one.report.built.plan.variant == variant]
-        done = push(parcels, outputs, tools, emit)
+        done = deliver(join_parcels(parcels), outputs, tools, emit)
         pushed[variant] = (done, time.monotonic() - began)
-    return [_completed(one, *pushed[one.built.plan.variant]) for one in reports]
+    return [
+        _completed(one, done, "push", seconds) if done else one
+        for one in reports
+        for done, seconds in (pushed[one.built.plan.variant],)
+    ]
 
 
-def _completed(report: BuildReport, done: tuple[Delivered, ...], seconds: float) -> BuildReport:
-    if not done:
-        return report
+def _completed(
+    report: BuildReport, done: tuple[Delivered, ...], phase: str, seconds: float
+) -> BuildReport:
+    """Add what was delivered of this platform, and the time that all of the variant took."""
+    own = [one for one in done if report.built.plan.platform in one.platforms]
     return replace(
         report,
-        delivered=(*report.delivered, *done),
-        phases=(*report.phases, ("push", seconds)),
+        delivered=(*report.delivered, *own),
+        phases=(*report.phases, (phase, seconds)),
     )

@@ -74,7 +74,7 @@ def tools(
     from wheelship.sink.output import EngineOutput
 
     if not any(isinstance(one, EngineOutput) for one in outputs):
-        return Tools(registry=registry)
+        return Tools(registry=registry, native=native_platform())
     from wheelship.engine.client import Client
 
     environ = settings.environ
@@ -85,6 +85,7 @@ def tools(
         docker=Client(Path(docker), environ) if docker else None,
         podman=Client(Path(podman), environ, "podman") if podman else None,
         registry=registry,
+        native=native_platform(),
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from wheelship.engine.control import Refused, Supervisor
+from wheelship.engine.emulation import emulates
 from wheelship.engine.errors import ForeignPlatform, NamespacesForbidden, StartFailed
 from wheelship.engine.identity import namespaces, remedy
 from wheelship.engine.model import Clock, EngineName, ImageFiles, Options
@@ -105,17 +106,18 @@ def probe_namespaces(workspace: Path, python: Path) -> str | None:
 
 
 def refuse_foreign_platform(image: ImageFiles) -> None:
-    """Refuse what this machine's processor cannot execute.
+    """Refuse what this machine can execute neither by itself nor by an emulator.
 
     Raises:
         ForeignPlatform: it is for another architecture.
     """
     wanted, own = image.config.platform, os.uname().machine
-    if wanted.machine != own:
+    if wanted.machine != own and not emulates(wanted.machine):
         raise ForeignPlatform(
             f"the image is for {wanted}, this machine is {own}",
             where=image.reference,
-            hint="check it on such a machine; CI has runners for both architectures",
+            hint="check it on such a machine, or let QEMU run it: apt-get install qemu-user-binfmt "
+            "(Debian 13), qemu-user-static (before)",
         )
 
 

@@ -25,6 +25,7 @@ _PROGRAM_INTERPRETER = 3
 _HEAD_BYTES = 64 * 1024
 _SCRIPTS_MAX = 4
 _KERNEL_TREES = ("/proc", "/sys", "/dev")
+_TRIPLETS = ("x86_64-linux-gnu", "aarch64-linux-gnu")
 _LIBRARY_DIRECTORIES = ("/usr/local/lib", "/lib", "/usr/lib", "/lib64", "/usr/lib64")
 
 
@@ -129,7 +130,8 @@ class Relocated:
             for line in file.read_text("utf-8", "replace").splitlines()
             if line.startswith("/")
         ]
-        triplets = [f"{base}/{os.uname().machine}-linux-gnu" for base in ("/lib", "/usr/lib")]
+        # Of the image's architecture, which may be an emulated one; others are not there.
+        triplets = [f"{base}/{name}" for name in _TRIPLETS for base in ("/lib", "/usr/lib")]
         wanted = [*first.split(":"), *named, *triplets, *_LIBRARY_DIRECTORIES]
         found = (self._root + path for path in dict.fromkeys(wanted) if path)
         return [path for path in found if Path(path).is_dir()]

@@ -9,10 +9,12 @@ from wheelship.errors import InputError, MachineError, NetworkError
 
 __all__ = [
     "AcceleratorLacksPlatform",
+    "HashDiffers",
     "IndexOffline",
     "IndexUnauthorized",
     "IndexUnreachable",
     "InvalidLock",
+    "InvalidUvLock",
     "LockLacksPlatform",
     "LockNotWritable",
     "LockOutOfDate",
@@ -20,10 +22,13 @@ __all__ = [
     "MissingLock",
     "NoWheelForPlatform",
     "NotAWheel",
+    "PlatformExcluded",
     "SdistOnly",
     "SourceUnusable",
     "Unresolvable",
     "UvFailed",
+    "UvLockMisfit",
+    "UvLockOutOfDate",
     "UvMissing",
     "WrongAccelerator",
 ]
@@ -39,6 +44,12 @@ class Unresolvable(InputError):
     ) -> None:
         super().__init__(message, where=where, hint=hint)
         self.explanation = explanation
+
+
+class PlatformExcluded(InputError):
+    """The project says that it is not meant to run on a platform of the variant."""
+
+    code = "platform-excluded"
 
 
 class SdistOnly(Unresolvable):
@@ -140,6 +151,30 @@ class LockOutOfDate(InputError):
         self.differences = tuple(differences)
         lines = "".join(f"\n  {line}" for line in self.differences)
         super().__init__(f"is out of date:{lines}", where=where, hint=hint)
+
+
+class InvalidUvLock(InputError):
+    """The project's ``uv.lock`` cannot be read, or contradicts itself."""
+
+    code = "invalid-uv-lock"
+
+
+class UvLockOutOfDate(LockOutOfDate):
+    """The project's requirements changed since its ``uv.lock`` was made."""
+
+    code = "uv-lock-out-of-date"
+
+
+class UvLockMisfit(InputError):
+    """A version in ``uv.lock`` has no wheel that the image could load."""
+
+    code = "uv-lock-misfit"
+
+
+class HashDiffers(InputError):
+    """An index has another file than the one ``uv.lock`` names."""
+
+    code = "hash-differs"
 
 
 class LockNotWritable(MachineError):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +18,9 @@ from wheelship.fetch.url import file_path, without_credentials
 from wheelship.lock.target import Target
 from wheelship.oci.config import canonical_json
 from wheelship.oci.digest import Digest
+from wheelship.request.choice import chosen_extras, chosen_requirements
 from wheelship.request.model import Project, Variant
+from wheelship.request.uv import UvSettings, UvSource
 from wheelship.variant.accelerator import accelerator_row
 from wheelship.variant.model import AcceleratorRow
 
@@ -42,6 +44,9 @@ class LockInputs:
         directories: directories that are required, each with the digest of what in it says its
             requirements.
         bases: where the base is no Debian of ours, Python and C library of each platform's.
+        overrides, environments, options, metadata, no_binary: what the project tells uv.
+        uv_sources: the only place where a package may come from, one line each.
+        uv_lock: SHA-256 of the ``uv.lock`` whose versions are used.
     """
 
     python: str
@@ -56,6 +61,14 @@ class LockInputs:
     torch_index: str = ""
     find_links: tuple[str, ...] = ()
     bases: tuple[str, ...] = ()
+    link_pages: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+    environments: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+    metadata: tuple[str, ...] = ()
+    no_binary: tuple[str, ...] = ()
+    uv_sources: tuple[str, ...] = ()
+    uv_lock: str = ""
     sdist: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()
     version: int = LOCK_VERSION
@@ -90,14 +103,18 @@ class LockInputs:
         return inputs if inputs._is_well_typed() else None
 
     def _is_well_typed(self) -> bool:
-        lists = [self.platforms, self.requirements, self.constraints, self.exclude]
-        lists += [self.extra_indexes, self.find_links, self.bases, self.sdist, self.directories]
-        texts = [self.python, self.accelerator, self.builds, self.index, self.torch_index]
-        return (
-            all(isinstance(one, tuple) for one in lists)
-            and all(isinstance(text, str) for text in (*texts, *(t for one in lists for t in one)))
-            and isinstance(self.version, int)
-        )
+        """Tell whether each value has the type of its field; ``to_table`` makes no other ones."""
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if one.name == "version":
+                fits = isinstance(value, int)
+            elif isinstance(one.default, tuple) or one.name in ("platforms", "requirements"):
+                fits = isinstance(value, tuple) and all(isinstance(text, str) for text in value)
+            else:
+                fits = isinstance(value, str)
+            if not fits:
+                return False
+        return True
 
     def differences(self, newer: LockInputs) -> tuple[str, ...]:
         """Say what ``newer`` changes, one line per change."""
@@ -110,8 +127,8 @@ class LockInputs:
                 lines += [f"{label}: - {one}" for one in before if one not in after]
                 if before != after and set(before) == set(after):
                     lines.append(f"{label}: another order")
-            elif before != after and name == "builds":
-                lines.append("the known builds of the accelerator changed")
+            elif before != after and name in _CHANGED:
+                lines.append(_CHANGED[name])
             elif before != after:
                 lines.append(f"{label}: {before or 'none'} → {after or 'none'}")
         return tuple(lines)
@@ -122,9 +139,18 @@ _LABELS = {
     "platforms": "platform",
     "requirements": "requirement",
     "bases": "base",
+    "uv_sources": "source",
+    "options": "setting of uv",
+    "no_binary": "no-binary-package",
     "sdist": "build of source",
     "directories": "directory",
 }
+
+_CHANGED = {
+    "builds": "the known builds of the accelerator changed",
+    "uv_lock": "uv.lock changed",
+}
+"""What is said of digests, which tell a reader nothing."""
 
 
 def lock_inputs(project: Project, variant: Variant, targets: Iterable[Target] = ()) -> LockInputs:
@@ -134,18 +160,17 @@ def lock_inputs(project: Project, variant: Variant, targets: Iterable[Target] = 
         UnknownAcceleratorVersion: no data knows the accelerator's version.
     """
     row = accelerator_row(variant.accelerator, variant.accelerator_version)
-    chosen = [project.extras[name] for name in variant.extras]
-    chosen += [project.groups[name] for name in variant.groups]
-    requirements = [*project.dependencies, *(one for group in chosen for one in group)]
-    sources = variant.sources
+    own = variant.requirements is not None
+    sources, uv = variant.sources, project.uv
+    requirements = _sorted(chosen_requirements(project, variant))
     return LockInputs(
         python=variant.python,
         platforms=tuple(sorted(map(str, variant.platforms))),
         accelerator=str(row),
         builds=_builds(row),
-        requirements=_sorted(requirements),
-        constraints=_sorted(project.constraints),
-        exclude=_sorted(variant.exclude_packages),
+        requirements=requirements,
+        constraints=_sorted(variant.constraints if own else project.constraints),
+        exclude=_sorted((*variant.exclude_packages, *uv.exclude)),
         index=without_credentials(sources.index or ""),
         extra_indexes=tuple(map(without_credentials, sources.extra_indexes)),
         torch_index=_place(sources.torch_index or "", project.root),
@@ -155,6 +180,20 @@ def lock_inputs(project: Project, variant: Variant, targets: Iterable[Target] = 
             for one in sorted(targets, key=lambda one: one.platform)
             if one.release is not None
         ),
+        link_pages=tuple(map(without_credentials, sources.link_pages)),
+        overrides=_sorted(uv.overrides),
+        environments=uv.environments,
+        options=(
+            *(f"{name} = {text}" for name, text in uv.options),
+            *(("no-index = true",) if uv.no_index else ()),
+        ),
+        metadata=uv.metadata,
+        no_binary=_sorted(uv.no_binary),
+        uv_sources=tuple(
+            _source(one, uv, project.root)
+            for one in uv.chosen(chosen_extras(project, variant), variant.groups)
+        ),
+        uv_lock=project.uv_lock,
         sdist=_build_rules(variant),
         directories=tuple(_directories(requirements, project.root)),
     )
@@ -199,6 +238,17 @@ def _builds(row: AcceleratorRow) -> str:
         for family in row.families
     ]
     return Digest.of(canonical_json({"families": families})).hex[:16]
+
+
+def _source(source: UvSource, uv: UvSettings, root: Path) -> str:
+    """Return the line for a source, as ``name: kind place; marker``."""
+    place = source.place
+    if source.kind == "index" and (index := uv.index(place)) is not None:
+        place = f"{place} {_place(index.address, root)}"
+    elif source.kind != "source":
+        place = _place(place, root)
+    marker = f"; {source.marker}" if source.marker else ""
+    return f"{source.package}: {source.kind} {place}{marker}"
 
 
 def _place(text: str, root: Path) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from packaging.tags import Tag
     from packaging.version import Version
 
-__all__ = ["LocalWheel", "find_local_wheels", "misfit", "write_index", "write_page"]
+__all__ = ["LocalWheel", "find_local_wheels", "local_wheel", "misfit", "write_index", "write_page"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,14 +33,16 @@ class LocalWheel:
     version: Version
     tags: frozenset[Tag]
 
+    def fits(self, target: Target) -> bool:
+        """Tell whether the target can load it; its accelerator is another question."""
+        return not self.tags.isdisjoint(target.tags())
+
 
 def find_local_wheels(directories: Iterable[Path]) -> tuple[LocalWheel, ...]:
     """Return the wheels directly in ``directories``; of equal file names the first one counts.
 
     A directory that is not there is empty; a file whose name is no wheel's is none.
     """
-    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
     found: dict[str, LocalWheel] = {}
     for directory in directories:
         try:
@@ -48,20 +50,31 @@ def find_local_wheels(directories: Iterable[Path]) -> tuple[LocalWheel, ...]:
         except OSError:
             continue
         for filename in names:
-            if not filename.endswith(".whl") or filename in found:
-                continue
-            try:
-                name, version, _, tags = parse_wheel_filename(filename)
-            except InvalidWheelFilename:
-                continue
-            path = (directory / filename).absolute()
-            found[filename] = LocalWheel(path=path, name=name, version=version, tags=tags)
+            if filename.endswith(".whl") and filename not in found:
+                wheel = _named(directory / filename)
+                if wheel is not None:
+                    found[filename] = wheel
     return tuple(found.values())
+
+
+def local_wheel(path: Path) -> LocalWheel | None:
+    """Return the wheel at ``path``; None where there is no file, or its name is no wheel's."""
+    return _named(path) if path.is_file() else None
+
+
+def _named(path: Path) -> LocalWheel | None:
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    try:
+        name, version, _, tags = parse_wheel_filename(path.name)
+    except InvalidWheelFilename:
+        return None
+    return LocalWheel(path=path.absolute(), name=name, version=version, tags=tags)
 
 
 def misfit(wheel: LocalWheel, row: AcceleratorRow, target: Target) -> str | None:
     """Return why ``wheel`` cannot be used for the accelerator on the target; None when it can."""
-    if wheel.tags.isdisjoint(target.tags()):
+    if not wheel.fits(target):
         return f"is not for {target}"
     family = row.family_of(wheel.name)
     if family is None:

@@ -3,27 +3,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from wheelship.errors import InputError
 from wheelship.events import Emit, Finished, Started, Warned
 from wheelship.fetch.url import has_credentials, origin
 from wheelship.lock.backend import pin_builds
+from wheelship.lock.change import LockChange, LockEntry, compare_locks
 from wheelship.lock.consistency import check_machine, check_selection
+from wheelship.lock.current import check_current
 from wheelship.lock.document import lock_path, render_lock, write_lock
-from wheelship.lock.errors import MissingLock
-from wheelship.lock.inputs import lock_inputs
+from wheelship.lock.errors import LockLacksPlatform, MissingLock
+from wheelship.lock.held import NOTHING_HELD, held_versions, resolve_held
+from wheelship.lock.inputs import LockInputs, lock_inputs
 from wheelship.lock.machine import MachineSources
-from wheelship.lock.model import LockChange, Locked, LockedSource, compare_locks
-from wheelship.lock.read import Lock, read_lock
+from wheelship.lock.model import Locked, LockedSource
+from wheelship.lock.preference import Preferences, Siblings
+from wheelship.lock.read import Lock, parse_lock, read_lock
 from wheelship.lock.resolve import Resolver, Upgrade
 from wheelship.lock.target import Target
 from wheelship.lock.uv import Uv
+from wheelship.lock.uv_lock import read_uv_lock
+from wheelship.request.choice import chosen_extras
 from wheelship.request.model import Project, Variant
+from wheelship.request.requirement import requirement_name
+from wheelship.request.uv import index_variable
 from wheelship.variant.accelerator import accelerator_row
 
-__all__ = ["LockContext", "lock_variant", "targets_of"]
+__all__ = [
+    "LockContext",
+    "Resolved",
+    "lock_variant",
+    "resolve_variant",
+    "targets_of",
+]
 
 _KEEP_ALL = Upgrade()
 
@@ -60,6 +75,27 @@ def targets_of(variant: Variant) -> tuple[Target, ...]:
     return tuple(Target(python=variant.python, platform=platform) for platform in platforms)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """A lock that is made and not written yet."""
+
+    path: Path
+    text: str
+    change: LockChange
+
+    @property
+    def lock(self) -> Lock:
+        """The lock as its readers see it."""
+        return parse_lock(self.text.encode(), self.path)
+
+    def write(self) -> bool:
+        """Write it; see :func:`~wheelship.lock.document.write_lock`."""
+        return write_lock(self.path, self.text)
+
+
+_ALONE = Siblings()
+
+
 def lock_variant(
     project: Project,
     variant: Variant,
@@ -67,17 +103,37 @@ def lock_variant(
     upgrade: Upgrade = _KEEP_ALL,
     *,
     targets: tuple[Target, ...] = (),
+    siblings: Siblings = _ALONE,
 ) -> LockChange:
-    """Resolve ``variant`` and write its lock; return what changed.
+    """Resolve ``variant`` and write its lock; return what changed. See :func:`resolve_variant`."""
+    resolved = resolve_variant(
+        project, variant, context, upgrade, targets=targets, siblings=siblings
+    )
+    resolved.write()
+    return resolved.change
+
+
+def resolve_variant(
+    project: Project,
+    variant: Variant,
+    context: LockContext,
+    upgrade: Upgrade = _KEEP_ALL,
+    *,
+    targets: tuple[Target, ...] = (),
+    siblings: Siblings = _ALONE,
+) -> Resolved:
+    """Resolve ``variant``; nothing is written.
 
     ``targets`` are what it is to cover where the base is another image than Debian's.
 
     Versions of an existing lock are kept where the requirements allow it and ``upgrade`` does not
-    say otherwise. Nothing is written when anything fails.
+    say otherwise; what is new prefers the versions of ``siblings``. Where the project has a
+    ``uv.lock``, its versions are taken over.
 
     Raises:
         Unresolvable, SdistOnly, NotAWheel, MissingHash: the requirements have no usable answer.
         WrongAccelerator, AcceleratorLacksPlatform: the answer does not suit the accelerator.
+        UvLockOutOfDate, UvLockMisfit, HashDiffers: the versions of ``uv.lock`` cannot be used.
         InvalidLock: there is a lock, but it is damaged; its versions would be lost.
         NetworkError, MachineError: an index, uv or the disk failed.
     """
@@ -86,38 +142,31 @@ def lock_variant(
     check_machine(row, targets)
     path = lock_path(project.root, variant.name)
     before = _existing(path)
-    inputs = lock_inputs(project, variant, targets)
-    uv = Uv(
-        binary=context.uv,
-        python=context.python,
-        environment=context.environment,
-        offline=context.offline,
-    )
-    resolver = Resolver(
-        name=project.name,
-        inputs=inputs,
-        row=row,
-        sources=variant.sources,
-        machine=context.machine,
-        uv=uv,
-        size_of=context.size_of,
-        rules=None if context.source is None else variant.sdist,
-        temporary=context.temporary,
-    )
+    resolver = _resolver(project, variant, context, targets)
+    universal = read_uv_lock(project.root / "uv.lock") if project.uv_lock else None
     selections: dict[Target, tuple[Locked, ...]] = {}
     context.emit(Started("resolve", variant.name))
     try:
         for target in targets:
-            pins = _pins(before, selections, target, upgrade)
+            held = NOTHING_HELD
+            if universal is not None:
+                check_current(universal, project, variant, target)
+                held = held_versions(
+                    universal, project, variant, target, row, resolver.local_wheels()
+                )
+            pins = Preferences(row, before, selections, siblings).of(
+                target, upgrade, held.preferred
+            )
             # What is new for the first platform is taken over by the others where they can.
             commits = before.commits(upgrade.keeps) if before else {}
-            wheels = resolver.resolve(target, pins, _KEEP_ALL if selections else upgrade, commits)
+            asked = _KEEP_ALL if selections else upgrade
+            wheels = resolve_held(resolver, target, pins, asked, held, commits)
+            held.check_hashes(wheels)
             check_selection(wheels, row, target)
             selections[target] = wheels
         if context.source is not None:
             kept = before.build_pins(upgrade.keeps) if before else {}
             selections = pin_builds(selections, resolver, context.source, kept, upgrade)
-        write_lock(path, render_lock(inputs, selections, path.parent))
     except BaseException:
         context.emit(Finished("resolve", variant.name, "failed"))
         raise
@@ -125,7 +174,39 @@ def lock_variant(
     context.emit(Finished("resolve", variant.name, "done", f"{len(packages)} packages"))
     _warn_of_credentials(variant, context, selections)
     _warn_of_sources(context, selections)
-    return compare_locks(before.versions() if before else (), packages)
+    return Resolved(
+        path=path,
+        text=render_lock(resolver.inputs, selections, path.parent),
+        change=compare_locks(
+            _packages_of(before, targets),
+            _packages(selections),
+            (_direct(before.inputs if before else None), _direct(resolver.inputs)),
+        ),
+    )
+
+
+def _resolver(
+    project: Project, variant: Variant, context: LockContext, targets: tuple[Target, ...]
+) -> Resolver:
+    return Resolver(
+        name=project.name,
+        inputs=lock_inputs(project, variant, targets),
+        row=accelerator_row(variant.accelerator, variant.accelerator_version),
+        sources=variant.sources,
+        machine=context.machine,
+        uv=Uv(
+            binary=context.uv,
+            python=context.python,
+            environment=context.environment,
+            offline=context.offline,
+        ),
+        size_of=context.size_of,
+        rules=None if context.source is None else variant.sdist,
+        temporary=context.temporary,
+        settings=project.uv,
+        uv_sources=project.uv.chosen(chosen_extras(project, variant), variant.groups),
+        emit=context.emit,
+    )
 
 
 def _existing(path: Path) -> Lock | None:
@@ -135,18 +216,36 @@ def _existing(path: Path) -> Lock | None:
         return None
 
 
-def _pins(
-    before: Lock | None,
-    selections: Mapping[Target, tuple[Locked, ...]],
-    target: Target,
-    upgrade: Upgrade,
-) -> dict[str, str]:
-    """Return the versions to prefer on ``target``: those just found win over locked ones."""
-    locked = before.pins(target) if before else {}
-    pins = {name: version for name, version in locked.items() if upgrade.keeps(name)}
-    for wheels in selections.values():
-        pins |= {wheel.name: wheel.version for wheel in wheels if wheel.version}
-    return pins
+def _direct(inputs: LockInputs | None) -> frozenset[str]:
+    return (
+        frozenset(requirement_name(text) for text in inputs.requirements) if inputs else frozenset()
+    )
+
+
+def _packages_of(lock: Lock | None, targets: Iterable[Target]) -> Iterator[LockEntry]:
+    """Yield what a lock held; where it cannot be used as it stands, its versions alone."""
+    if lock is None:
+        return
+    for target in targets:
+        try:
+            yield from _packages({target: lock.select(target)})
+        except LockLacksPlatform:
+            continue
+        except InputError:
+            for name, version in lock.pins(target).items():
+                yield LockEntry(platform=str(target.platform), name=name, version=version)
+
+
+def _packages(selections: Mapping[Target, Iterable[Locked]]) -> Iterator[LockEntry]:
+    for target, wheels in selections.items():
+        for wheel in wheels:
+            yield LockEntry(
+                platform=str(target.platform),
+                name=wheel.name,
+                version=wheel.version,
+                size_bytes=wheel.size_bytes,
+                requires=wheel.requires,
+            )
 
 
 def _warn_of_credentials(
@@ -155,8 +254,15 @@ def _warn_of_credentials(
     """Say that the lock alone is not enough where an address was given with credentials."""
     sources = variant.sources
     indexes = [sources.index, *sources.extra_indexes, sources.torch_index, context.machine.index]
-    indexes += context.machine.extra_indexes
+    indexes += [
+        *(address for _, address in sources.named_indexes),
+        *sources.link_pages,
+        *context.machine.extra_indexes,
+    ]
     private = {origin(one) for one in indexes if one and has_credentials(one)}
+    for name, address in sources.named_indexes:
+        if index_variable(name, "PASSWORD") in context.environment and "://" in address:
+            private.add(origin(address))
     used = {origin(wheel.url) for one in selections.values() for wheel in one if wheel.url}
     for scheme, host, _ in sorted(private & used):
         context.emit(

@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Locked wheels and sources, and what changed between two locks."""
+"""Locked wheels and sources."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 __all__ = [
     "BuildRequirement",
-    "LockChange",
     "Locked",
     "LockedSource",
     "LockedWheel",
     "SourceKind",
-    "compare_locks",
 ]
 
 
@@ -120,39 +117,3 @@ class LockedSource:
 
 
 Locked: TypeAlias = LockedWheel | LockedSource
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LockChange:
-    """What a new lock changed: ``(name, version)``, and ``(name, old, new)``, by name.
-
-    A package that has several versions, one per platform, has them joined by a comma.
-    """
-
-    added: tuple[tuple[str, str], ...] = ()
-    removed: tuple[tuple[str, str], ...] = ()
-    changed: tuple[tuple[str, str, str], ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed)
-
-
-def compare_locks(old: Iterable[tuple[str, str]], new: Iterable[tuple[str, str]]) -> LockChange:
-    """Compare two sets of ``(name, version)``."""
-    before, after = _versions(old), _versions(new)
-    return LockChange(
-        added=tuple((name, after[name]) for name in sorted(after.keys() - before.keys())),
-        removed=tuple((name, before[name]) for name in sorted(before.keys() - after.keys())),
-        changed=tuple(
-            (name, before[name], after[name])
-            for name in sorted(before.keys() & after.keys())
-            if before[name] != after[name]
-        ),
-    )
-
-
-def _versions(packages: Iterable[tuple[str, str]]) -> Mapping[str, str]:
-    found: dict[str, set[str]] = {}
-    for name, version in packages:
-        found.setdefault(name, set()).add(version)
-    return {name: ", ".join(sorted(versions)) for name, versions in found.items()}

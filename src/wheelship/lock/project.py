@@ -3,12 +3,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from wheelship.lock.toml import array, inline_table, string
 
-__all__ = ["GeneratedProject"]
+__all__ = ["GeneratedProject", "Place"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a package is looked for: an index, a flat page of files, or one file by its address.
+
+    ``name`` is the index's own, under which uv looks for its credentials in the environment.
+    """
+
+    kind: Literal["index", "flat", "url"]
+    address: str
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +31,12 @@ class GeneratedProject:
 
     Attributes:
         name: of the project, which uv's explanations will use.
-        sources: by package, the address of the only index it may come from.
+        sources: by package, the only place where it may come from.
         index: main index, or None for uv's default.
+        overrides: requirements that replace others of the same package.
+        settings: further keys of ``[tool.uv]``, as TOML writes them.
+        metadata: tables of ``dependency-metadata``, as JSON.
+        index_names: by address, the names under which uv finds credentials.
         build_requires: by package, what its build needs beside what it says itself.
         build_settings: by package, the settings of its backend (PEP 517, "config_settings").
     """
@@ -27,17 +45,21 @@ class GeneratedProject:
     requirements: Sequence[str]
     constraints: Sequence[str]
     exclude: Sequence[str]
-    sources: Mapping[str, str]
+    sources: Mapping[str, Place]
     index: str | None
     extra_indexes: Sequence[str]
+    overrides: Sequence[str] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    metadata: Sequence[str] = ()
+    index_names: Mapping[str, str] = field(default_factory=dict)
     build_requires: Mapping[str, Sequence[str]] = field(default_factory=dict)
     build_settings: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
     def text(self) -> str:
         """Return the file's text."""
-        names = {
-            url: f"wheelship-{n}" for n, url in enumerate(dict.fromkeys(self.sources.values()))
-        }
+        indexes = [one for one in self.sources.values() if one.kind != "url"]
+        places = dict.fromkeys(indexes)
+        names = {one: one.name or f"wheelship-{n}" for n, one in enumerate(places)}
         lines = [
             "[project]",
             f"name = {string(self.name)}",
@@ -46,14 +68,17 @@ class GeneratedProject:
             "[tool.uv]",
             "package = false",
             f"constraint-dependencies = {_strings(self.constraints)}",
+            f"override-dependencies = {_strings(self.overrides)}",
             f"exclude-dependencies = {_strings(self.exclude)}",
+            *(f"{key} = {text}" for key, text in self.settings.items()),
             # A workspace of its own: uv would look for one in the directories above.
             "[tool.uv.workspace]",
             "members = []",
             "[tool.uv.sources]",
         ]
-        for package, url in self.sources.items():
-            lines.append(f"{package} = {inline_table({'index': string(names[url])})}")
+        for package, place in self.sources.items():
+            key, text = ("url", place.address) if place.kind == "url" else ("index", names[place])
+            lines.append(f"{package} = {inline_table({key: string(text)})}")
         if self.build_requires:
             lines.append("[tool.uv.extra-build-dependencies]")
             for package, needed in self.build_requires.items():
@@ -63,13 +88,30 @@ class GeneratedProject:
                 continue
             lines.append(f"[tool.uv.config-settings-package.{package}]")
             lines += [f"{string(key)} = {_strings(texts)}" for key, texts in settings.items()]
-        for url, name in names.items():
-            lines += _index(url, f"name = {string(name)}", "explicit = true")
+        for place, name in names.items():
+            flat = ['format = "flat"'] if place.kind == "flat" else []
+            lines += _index(place.address, f"name = {string(name)}", "explicit = true", *flat)
+        taken = {place.address for place in names}
         for url in self.extra_indexes:
-            lines += _index(url)
+            lines += _index(url, *self._named(url, taken))
         if self.index is not None:
-            lines += _index(self.index, "default = true")
+            lines += _index(self.index, *self._named(self.index, taken), "default = true")
+        for row in self.metadata:
+            lines += ["[[tool.uv.dependency-metadata]]", *_metadata(json.loads(row))]
         return "\n".join(lines) + "\n"
+
+    def _named(self, url: str, taken: Collection[str]) -> list[str]:
+        """Return the index's own name; uv knows no two indexes of one name."""
+        name = self.index_names.get(url)
+        return [f"name = {string(name)}"] if name and url not in taken else []
+
+
+def _metadata(row: Mapping[str, object]) -> Iterator[str]:
+    for key, value in row.items():
+        if isinstance(value, str):
+            yield f"{key} = {string(value)}"
+        elif isinstance(value, list):
+            yield f"{key} = {_strings([str(one) for one in value])}"
 
 
 def _strings(texts: Sequence[str]) -> str:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
         Pylock,
     )
 
-__all__ = ["Lock", "read_lock"]
+__all__ = ["Lock", "parse_lock", "read_lock", "read_locks"]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _AGAIN = "lock again: wheelship lock"
@@ -313,6 +314,15 @@ def read_lock(path: Path) -> Lock:
     except OSError as error:
         raise InvalidLock(f"cannot be read: {error.strerror}", where=str(path)) from error
     return parse_lock(data, path)
+
+
+def read_locks(paths: Iterable[Path]) -> tuple[Lock, ...]:
+    """Return those of the locks that are there and can be read; for their versions only."""
+    found: list[Lock] = []
+    for path in paths:
+        with suppress(InvalidLock, MissingLock):
+            found.append(read_lock(path))
+    return tuple(found)
 
 
 def parse_lock(data: bytes, path: Path) -> Lock:

@@ -9,8 +9,9 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+from wheelship.events import Emit, Warned, discard
 from wheelship.fetch.file import file_sha256
 from wheelship.lock.answer import check_can_be_had, locked_packages
 from wheelship.lock.errors import IndexUnreachable, SdistOnly, Unresolvable
@@ -18,16 +19,27 @@ from wheelship.lock.inputs import LockInputs
 from wheelship.lock.local import LocalWheel, find_local_wheels, misfit, write_index, write_page
 from wheelship.lock.machine import MachineSources
 from wheelship.lock.model import Locked
-from wheelship.lock.project import GeneratedProject
+from wheelship.lock.project import GeneratedProject, Place
 from wheelship.lock.route import Route, find_routes, parse_requirements
+from wheelship.lock.source import (
+    SourceRoute,
+    check_binaries,
+    check_environment,
+    dates_of,
+    route_sources,
+)
 from wheelship.lock.target import Target
 from wheelship.lock.toml import inline_table, string
 from wheelship.lock.uv import Uv
 from wheelship.request.model import BuildRule, Sources
 from wheelship.request.requirement import requirement_name
+from wheelship.request.uv import UvSettings, UvSource
 from wheelship.variant.model import AcceleratorRow
 
-__all__ = ["Resolver", "Upgrade"]
+__all__ = ["Pins", "Resolver", "Upgrade"]
+
+Pins: TypeAlias = Mapping[str, Sequence[str]]
+"""Versions to prefer, by package."""
 
 _OUTPUT = "pylock.result.toml"
 _NO_COMMITS: Mapping[str, tuple[str, str, str]] = {}
@@ -61,6 +73,8 @@ class Resolver:
         size_of: asks a server for the size of a file, where an index does not tell sizes.
         rules: how packages are built that have no wheel; None = such ones are refused.
         temporary: where a directory for uv is made; None = the system's place.
+        settings: what the project tells uv, with credentials.
+        uv_sources: those of its sources that the variant's extras and groups choose.
     """
 
     name: str
@@ -72,20 +86,28 @@ class Resolver:
     size_of: Callable[[str], int | None]
     rules: Mapping[str, BuildRule] | None = None
     temporary: Path | None = None
+    settings: UvSettings = field(default_factory=UvSettings)
+    uv_sources: tuple[UvSource, ...] = ()
+    emit: Emit = discard
     _hashes: dict[Path, str] = field(default_factory=dict)
+    _said: set[Warned] = field(default_factory=set)
 
     def resolve(
         self,
         target: Target,
-        pins: Mapping[str, str],
+        pins: Pins,
         upgrade: Upgrade,
+        held: Sequence[str] = (),
+        built: Sequence[UvSource] = (),
         commits: Mapping[str, tuple[str, str, str]] = _NO_COMMITS,
     ) -> tuple[Locked, ...]:
         """Return the wheels for ``target``, by name, and sources of packages that have none.
 
-        ``pins`` are versions to prefer; they give way where a requirement needs another one.
-        ``commits`` are address, wanted revision and commit of repositories, by package, and stay
-        while the requirement names the same revision.
+        ``pins`` are versions to prefer, by name; they give way where a requirement needs another
+        one. ``held`` are constraints beside those of the inputs, and do not give way; ``built``
+        names packages that may come from local wheels only. ``commits`` are address, wanted
+        revision and commit of repositories, by package, and stay while the requirement names the
+        same revision.
         ``upgrade`` says for which packages uv asks the index anew.
 
         uv sends only direct requirements to the index they are routed to. A member of one of the
@@ -99,12 +121,18 @@ class Resolver:
             NotAWheel, MissingHash: an answer is no file with a hash.
             NetworkError, MachineError: uv got no answer, or could not be run.
         """
-        local = find_local_wheels([*self.sources.find_links, *self.machine.find_links])
+        check_environment(self.settings, target)
+        local = self.local_wheels()
         wanted = parse_requirements(self.inputs.requirements, target)
-        sources = set(check_can_be_had(wanted, building=self.rules is not None))
-        named = [*wanted, *parse_requirements(self.inputs.constraints, target)]
         direct = {requirement_name(one.name) for one in wanted}
-        members: set[str] = set()
+        members = {one.package for one in built} - direct
+        own = self._own_routes((*self.uv_sources, *built), direct | members, local, target)
+        others = [one for one in wanted if requirement_name(one.name) not in own]
+        sources = set(check_can_be_had(others, building=self.rules is not None))
+        if self.rules is not None:
+            sources |= set(self.settings.no_binary)
+        constraints = (*self.inputs.constraints, *held)
+        named = [*wanted, *parse_requirements((*constraints, *self.inputs.overrides), target)]
         with tempfile.TemporaryDirectory(prefix="wheelship-", dir=self.temporary) as place:
             while True:
                 routes = find_routes(
@@ -115,7 +143,9 @@ class Resolver:
                     target=target,
                     replacement=self._replacement(),
                 )
-                run = _Run(Path(place), self, target, routes, members, local, sources)
+                run = _Run(
+                    Path(place), self, target, routes, own, members, local, constraints, sources
+                )
                 try:
                     packages = run.compile(pins, upgrade, commits)
                     missed = self._members(one["name"] for one in packages) - direct - members
@@ -127,7 +157,9 @@ class Resolver:
                     sources |= wheelless if not missed else set()
                 else:
                     if not missed:
-                        return locked_packages(packages, run.parents(), self.size_of, target)
+                        found = locked_packages(packages, run.parents(), self.size_of, target)
+                        check_binaries(self.settings, found)
+                        return found
                 members |= missed
 
     def sha256_of(self, path: Path) -> str:
@@ -135,6 +167,32 @@ class Resolver:
         if path not in self._hashes:
             self._hashes[path] = file_sha256(path)
         return self._hashes[path]
+
+    def local_wheels(self) -> tuple[LocalWheel, ...]:
+        """Return the wheels of all local directories, the project's first."""
+        return find_local_wheels([*self.sources.find_links, *self.machine.find_links])
+
+    def _own_routes(
+        self,
+        sources: Iterable[UvSource],
+        direct: Iterable[str],
+        local: Sequence[LocalWheel],
+        target: Target,
+    ) -> dict[str, SourceRoute]:
+        """Return where the project's own sources lead; what is not honoured is said once."""
+        routes, warnings = route_sources(
+            sources,
+            direct,
+            local,
+            settings=self.settings,
+            row=self.row,
+            target=target,
+        )
+        for warning in warnings:
+            if warning not in self._said:
+                self._said.add(warning)
+                self.emit(warning)
+        return {route.package: route for route in routes}
 
     def _members(self, names: Iterable[str]) -> set[str]:
         return {name for name in names if self.row.family_of(name)}
@@ -155,22 +213,24 @@ class Resolver:
 class _Run:
     """One resolution by uv with certain routes, in ``directory``.
 
-    ``members`` are required in addition; ``local`` are all local wheels; of ``sources`` source is
-    taken.
+    ``own`` are the routes of the project's sources; ``members`` are required in addition; ``local``
+    are all local wheels; of ``sources`` source is taken.
     """
 
     directory: Path
     resolver: Resolver
     target: Target
     routes: tuple[Route, ...]
+    own: Mapping[str, SourceRoute]
     members: set[str]
     local: tuple[LocalWheel, ...]
+    constraints: Sequence[str]
     sources: set[str]
     _options: list[str] = field(default_factory=list)
 
     def compile(
         self,
-        pins: Mapping[str, str],
+        pins: Pins,
         upgrade: Upgrade,
         commits: Mapping[str, tuple[str, str, str]],
     ) -> list[dict[str, Any]]:
@@ -198,25 +258,72 @@ class _Run:
 
     def _project(self) -> GeneratedProject:
         resolver, rules = self.resolver, self.resolver.rules or {}
-        wheels = [wheel for route in self.routes for wheel in route.wheels]
-        own = write_index(self.directory / "local", wheels, resolver.sha256_of) if wheels else ""
+        inputs, settings = resolver.inputs, resolver.settings
         return GeneratedProject(
             name=resolver.name,
-            requirements=[*resolver.inputs.requirements, *sorted(self.members)],
-            constraints=resolver.inputs.constraints,
-            exclude=resolver.inputs.exclude,
-            sources={route.package: route.index or own for route in self.routes},
+            requirements=[*inputs.requirements, *sorted(self.members)],
+            constraints=self.constraints,
+            exclude=inputs.exclude,
+            sources=self._places(),
             index=self._index(),
             build_requires={name: one.requires for name, one in rules.items() if one.requires},
             build_settings={name: dict(one.settings) for name, one in rules.items()},
             extra_indexes=()
-            if resolver.machine.no_index
+            if self._no_index
             else (*resolver.sources.extra_indexes, *resolver.machine.extra_indexes),
+            overrides=inputs.overrides,
+            settings={**dict((*settings.options, *settings.access)), **self._dates()},
+            metadata=inputs.metadata,
+            index_names={one: name for name, one in resolver.sources.named_indexes},
         )
+
+    def _places(self) -> dict[str, Place]:
+        """Return the only place of each package that has one.
+
+        A wheel that the project names comes first, then fitting local wheels, the index that the
+        variant names in the place of the accelerator's, the project's, the accelerator's.
+        """
+        routes = {route.package: route for route in self.routes}
+        preferred = {name: one for name, one in self.own.items() if self._prefers(one, routes)}
+        named = {name: one.wheels for name, one in routes.items()}
+        named |= {name: one.wheels for name, one in preferred.items()}
+        wheels = [one for name, found in named.items() for one in self._fitting(name, found)]
+        page = ""
+        if wheels:
+            page = write_index(self.directory / "local", wheels, self.resolver.sha256_of)
+        places = {name: Place("index", route.index or page) for name, route in routes.items()}
+        for name, own in preferred.items():
+            places[name] = own.place or Place("index", page)
+        return places
+
+    def _prefers(self, own: SourceRoute, routes: Mapping[str, Route]) -> bool:
+        if own.place is None or own.place.kind == "url":
+            return True
+        route = routes.get(own.package)
+        replaced = self.resolver.sources.torch_index is not None
+        family = self.resolver.row.family_of(own.package)
+        if route is None:
+            return family is None or not replaced
+        return route.kind == "accelerator"
+
+    def _dates(self) -> dict[str, str]:
+        local = {one.name for one in self.local}
+        local |= {one.name for route in self.own.values() for one in route.wheels}
+        return dates_of(self.resolver.settings, local)
+
+    def _fitting(self, name: str, wheels: Sequence[LocalWheel]) -> list[LocalWheel]:
+        """Return the wheels that are no other accelerator's build: a source may name many."""
+        if self.resolver.row.family_of(name) is None:
+            return list(wheels)
+        return [one for one in wheels if misfit(one, self.resolver.row, self.target) is None]
+
+    @property
+    def _no_index(self) -> bool:
+        return self.resolver.machine.no_index or self.resolver.settings.no_index
 
     def _index(self) -> str | None:
         resolver = self.resolver
-        if resolver.machine.no_index:
+        if self._no_index:
             # uv's --no-index would turn off the index of local wheels too; an empty one does not.
             (self.directory / "nothing").mkdir(exist_ok=True)
             return (self.directory / "nothing").as_uri()
@@ -226,27 +333,29 @@ class _Run:
         """Return where uv finds local wheels; it ignores them for packages that are routed."""
         resolver = self.resolver
         fitting = [one for one in self.local if misfit(one, resolver.row, self.target) is None]
-        pages = list(resolver.machine.link_pages)
+        pages = [*resolver.sources.link_pages, *resolver.machine.link_pages]
         if fitting:
             pages.append(write_page(self.directory / "links.html", fitting, resolver.sha256_of))
         return [word for page in pages for word in ("--find-links", page)]
 
 
-def _preferences(pins: Mapping[str, str], commits: Mapping[str, tuple[str, str, str]]) -> str:
+def _preferences(pins: Pins, commits: Mapping[str, tuple[str, str, str]]) -> str:
     """Return a lock of nothing but versions and commits: uv prefers what the file it replaces has.
 
-    A package named by its address has a version too, which counts for nothing there.
+    Of several versions of one package it takes one that it can have. A package named by its address
+    has a version too, which counts for nothing there.
     """
     lines = ['lock-version = "1.0"', 'created-by = "wheelship"']
     lines += [] if pins else ["packages = []"]
-    for name, version in sorted(pins.items()):
-        lines += ["[[packages]]", f"name = {string(name)}", f"version = {string(version)}"]
-        if name in commits:
-            url, revision, commit = commits[name]
-            fields = {"type": string("git"), "url": string(url), "commit-id": string(commit)}
-            if revision:
-                fields["requested-revision"] = string(revision)
-            lines.append(f"vcs = {inline_table(fields)}")
+    for name, versions in sorted(pins.items()):
+        for version in versions:
+            lines += ["[[packages]]", f"name = {string(name)}", f"version = {string(version)}"]
+            if name in commits:
+                url, revision, commit = commits[name]
+                fields = {"type": string("git"), "url": string(url), "commit-id": string(commit)}
+                if revision:
+                    fields["requested-revision"] = string(revision)
+                lines.append(f"vcs = {inline_table(fields)}")
     return "\n".join(lines) + "\n"
 
 

@@ -49,6 +49,10 @@ class Documents(Protocol):
         """The descriptor of the manifest, with the platform."""
 
     @property
+    def documents(self) -> tuple[bytes, ...]:
+        """All JSON blobs: the configuration, then the manifest that names it."""
+
+    @property
     def blobs(self) -> tuple[Descriptor, ...]:
         """The descriptors of the layers, lowest first."""
 
@@ -92,6 +96,11 @@ class Image:
             size_bytes=len(manifest),
             platform=self.config.platform,
         )
+
+    @property
+    def documents(self) -> tuple[bytes, ...]:
+        """All JSON blobs: the configuration, then the manifest that names it."""
+        return self.config_bytes, self.manifest_bytes
 
     @property
     def blobs(self) -> tuple[Descriptor, ...]:

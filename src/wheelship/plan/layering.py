@@ -3,7 +3,8 @@
 
 Heavy wheels get their own layers, largest first, while the limit allows. Light ones fall into a
 fixed number of groups by a hash of their name, so that a package that is added, removed or bumped
-touches one group and never moves its neighbours to another.
+touches one group and never moves its neighbours to another. Wheels for one platform have groups of
+their own: those of pure wheels are then the same layers in the images of all architectures.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Layering:
     """``own`` in layer order (largest first); ``groups`` by ascending group number, none empty.
 
     ``own_bytecode`` are the names whose bytecode is a layer of its own; the bytecode of all
-    others joins the group their name falls into, one of ``group_count``.
+    others joins the group they fall into, one of ``group_count``.
     """
 
     own: tuple[LockedWheel, ...]
@@ -77,14 +78,24 @@ def _grouped(
     wheels: Iterable[LockedWheel], group_count: int
 ) -> tuple[tuple[LockedWheel, ...], ...]:
     groups: dict[int, list[LockedWheel]] = {}
+    for_platform = group_count // 4  # with the usual 8: 6 for pure wheels, 2 for the others
     for wheel in sorted(wheels, key=lambda wheel: wheel.name):
-        groups.setdefault(_group_of(wheel.name, group_count), []).append(wheel)
+        if for_platform and not _is_pure(wheel):
+            number = group_count - for_platform + _group_of(wheel.name, for_platform)
+        else:
+            number = _group_of(wheel.name, group_count - for_platform)
+        groups.setdefault(number, []).append(wheel)
     return tuple(tuple(groups[number]) for number in sorted(groups))
 
 
 def _group_of(name: str, group_count: int) -> int:
     """Return the group of a normalised package name."""
     return hashlib.sha256(name.encode()).digest()[0] % group_count
+
+
+def _is_pure(wheel: LockedWheel) -> bool:
+    """Tell a wheel that is the same on all platforms."""
+    return wheel.filename.endswith("-any.whl")
 
 
 def _binary_only(wheel: LockedWheel) -> bool:

@@ -39,12 +39,16 @@ __all__ = [
     "HEALTH_PATH",
     "Inputs",
     "health_probe",
+    "interpreter_build",
     "interpreter_path",
     "plan_image",
 ]
 
 COMPILE_VERSION = 2
 """Part of every bytecode layer's key; raise it when the same sources would compile otherwise."""
+
+LIBRARY_VERSION = 2
+"""Part of the environment layer's key; raise it when other modules of the library are compiled."""
 
 BASE_VERSION = 1
 """Part of the base layer's key; raise it whenever packages would be joined otherwise."""
@@ -62,7 +66,9 @@ class Inputs:
     """What a plan is made of.
 
     ``name`` is the image's; ``environment`` are the variables of the accelerator's data, and
-    ``gpu_packages`` the packages of its families; ``base`` is what images stand on.
+    ``gpu_packages`` the packages of its families; ``base`` is what images stand on. ``maker`` has
+    the interpreter that compiles where the base's own cannot run, None = the base's own can;
+    ``bytecode_left_out`` is why neither can.
     """
 
     name: str
@@ -75,6 +81,8 @@ class Inputs:
     environment: dict[str, str]
     created: str
     gpu_packages: frozenset[str] = frozenset()
+    maker: Foundation | None = None
+    bytecode_left_out: str | None = None
 
 
 def plan_image(inputs: Inputs) -> ImagePlan:
@@ -89,8 +97,8 @@ def plan_image(inputs: Inputs) -> ImagePlan:
     layering = arrange(inputs.wheels, variant.layers - max(0, len(layers) - _USUAL_LAYERS))
     layers += [_wheels(inputs, (wheel,)) for wheel in layering.own]
     layers += [_wheels(inputs, group) for group in layering.groups]
-    if variant.bytecode == "all":
-        layers += _bytecode(inputs, layering)
+    if (maker := _maker(inputs)) is not None:
+        layers += _bytecode(inputs, layering, maker)
     layers += [_application(inputs), _configuration(inputs)]
     if len(layers) > _MOST_LAYERS:
         raise TooManyLayers(
@@ -106,10 +114,11 @@ def plan_image(inputs: Inputs) -> ImagePlan:
         run=_run(inputs),
         annotations=_annotations(inputs),
         created=inputs.created,
-        budget=variant.budget,
+        budget=variant.budget.of(inputs.platform),
         layer_limit=variant.layers,
         gpu_targets=variant.gpu_targets,
         gpu_packages=inputs.gpu_packages,
+        bytecode_left_out=inputs.bytecode_left_out,
     )
 
 
@@ -175,8 +184,21 @@ def _packages_layer(inputs: Inputs, lock: DebianLock, group: Group, title: str) 
     )
 
 
-def _interpreter(lock: Foundation, python: str) -> str:
-    """Return the exact build of the interpreter: bytecode is the same on all architectures."""
+def _maker(inputs: Inputs) -> Foundation | None:
+    """Return whose interpreter compiles; None where the image gets no bytecode."""
+    if inputs.variant.bytecode == "none" or inputs.bytecode_left_out is not None:
+        return None
+    return inputs.maker or inputs.base
+
+
+def interpreter_build(lock: Foundation, python: str) -> str:
+    """Return which exact interpreter ``lock`` has.
+
+    Of Debian's this names no architecture: equal versions write equal bytecode on all of them.
+
+    Raises:
+        InvalidDebianLock: it has none.
+    """
     if isinstance(lock, BaseImage):
         return f"{lock.python.version}/{lock.python.build}"
     for package in lock.packages:
@@ -190,22 +212,26 @@ def _interpreter(lock: Foundation, python: str) -> str:
 
 
 def _python(inputs: Inputs) -> LayerPlan:
-    python, base = inputs.variant.python, inputs.base
+    python, base, maker = inputs.variant.python, inputs.base, _maker(inputs)
+    interpreter = interpreter_build(base, python)
     own: dict[str, object] = {}
     if isinstance(base, BaseImage):
         own = {"path": base.python.path, "library": [base.python.library, base.files.hex]}
+    if maker is not None and interpreter_build(maker, python) != interpreter:
+        own["maker"] = interpreter_build(maker, python)
     key = _key(
         "python",
         version=COMPILE_VERSION,
-        interpreter=_interpreter(base, python),
-        # Of the library's modules, _sysconfigdata alone differs between architectures.
+        interpreter=interpreter,
+        # The bytes are the same on all, as long as Debian keeps the library's modules the same.
         architecture=inputs.platform.architecture,
+        modules=LIBRARY_VERSION,
         **own,
         prefix=Environment(python=python).prefix,
-        bytecode=inputs.variant.bytecode,
+        bytecode="none" if maker is None else "all",
         probe=Digest.of(health_probe()).hex,
     )
-    recipe = PythonRecipe(lock=base, python=python, bytecode=inputs.variant.bytecode == "all")
+    recipe = PythonRecipe(lock=base, python=python, maker=maker)
     return LayerPlan(
         key=key, title=f"python {python}: environment", kind="bytecode", packages=(), recipe=recipe
     )
@@ -251,7 +277,7 @@ def _wheels_key(recipe: WheelsRecipe) -> dict[str, object]:
     }
 
 
-def _bytecode(inputs: Inputs, layering: Layering) -> list[LayerPlan]:
+def _bytecode(inputs: Inputs, layering: Layering, maker: Foundation) -> list[LayerPlan]:
     sets = [(wheel,) for wheel in layering.own if wheel.name in layering.own_bytecode]
     layers: list[LayerPlan] = []
     for wheels in (*sets, *layering.bytecode_groups()):
@@ -259,7 +285,7 @@ def _bytecode(inputs: Inputs, layering: Layering) -> list[LayerPlan]:
         key = _key(
             "bytecode",
             compile=COMPILE_VERSION,
-            interpreter=_interpreter(inputs.base, inputs.variant.python),
+            interpreter=interpreter_build(maker, inputs.variant.python),
             of=_wheels_key(recipe),
         )
         layers.append(
@@ -268,19 +294,18 @@ def _bytecode(inputs: Inputs, layering: Layering) -> list[LayerPlan]:
                 title=f"bytecode of {_title(wheels)}",
                 kind="bytecode",
                 packages=(),
-                recipe=BytecodeRecipe(wheels=recipe, lock=inputs.base),
+                recipe=BytecodeRecipe(wheels=recipe, maker=maker),
             )
         )
     return layers
 
 
 def _application(inputs: Inputs) -> LayerPlan:
-    compiled = inputs.variant.bytecode == "all"
-    python = inputs.variant.python
+    maker, python = _maker(inputs), inputs.variant.python
     key = _key(
         "application",
         snapshot=inputs.snapshot.key.hex,
-        compile=[COMPILE_VERSION, _interpreter(inputs.base, python)] if compiled else None,
+        compile=maker and [COMPILE_VERSION, interpreter_build(maker, python)],
         site=Environment(python=python).site_packages,
     )
     name, version = inputs.project.name, inputs.project.version
@@ -289,9 +314,7 @@ def _application(inputs: Inputs) -> LayerPlan:
         title=f"{name} {version}",
         kind="application",
         packages=(Package(name=name, version=version, type="application"),),
-        recipe=ApplicationRecipe(
-            snapshot=inputs.snapshot, python=python, lock=inputs.base if compiled else None
-        ),
+        recipe=ApplicationRecipe(snapshot=inputs.snapshot, python=python, maker=maker),
     )
 
 
@@ -383,7 +406,7 @@ def _labels(inputs: Inputs) -> tuple[tuple[str, str], ...]:
     waivers = [("script", one) for one in variant.waive_scripts]
     waivers += [("record", one) for one in variant.waive_record]
     waived = [f"{kind} {one.package} {one.version or ''}: {one.reason}" for kind, one in waivers]
-    base = inputs.base
+    base, left_out = inputs.base, inputs.bytecode_left_out
     inherited = base.labels if isinstance(base, BaseImage) else ()
     labels = {
         **{name: value for name, value in inherited if not name.startswith(_OWN_LABELS)},
@@ -392,9 +415,11 @@ def _labels(inputs: Inputs) -> tuple[tuple[str, str], ...]:
         "wheelship.variant": variant.name,
         "wheelship.accelerator": variant.accelerator.value,
         **({"wheelship.waived": "\n".join(waived)} if waived else {}),
+        **({"wheelship.bytecode": f"left out: {left_out}"} if left_out else {}),
         **{
             f"wheelship.omitted.{name}": " ".join(globs)
             for name, globs in sorted(variant.omit.items())
+            if name in {wheel.name for wheel in inputs.wheels}
         },
         **variant.labels,
     }

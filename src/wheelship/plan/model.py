@@ -56,11 +56,15 @@ class BaseRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonRecipe:
-    """The virtual environment's skeleton, the health probe, the standard library's bytecode."""
+    """The virtual environment's skeleton, the health probe, the standard library's bytecode.
+
+    ``lock`` is what the image stands on, whose library it is; ``maker`` has the interpreter that
+    compiles it, None = there is to be no bytecode.
+    """
 
     lock: Foundation
     python: str
-    bytecode: bool
+    maker: Foundation | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,19 +86,19 @@ class WheelsRecipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BytecodeRecipe:
-    """Bytecode of the modules that ``wheels`` installs, made by the locked interpreter."""
+    """Bytecode of the modules that ``wheels`` installs, made by the interpreter of ``maker``."""
 
     wheels: WheelsRecipe
-    lock: Foundation
+    maker: Foundation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApplicationRecipe:
-    """The project's own files; ``lock`` names the interpreter for their bytecode, if any."""
+    """The project's own files; ``maker`` has the interpreter for their bytecode, if any."""
 
     snapshot: Snapshot
     python: str
-    lock: Foundation | None
+    maker: Foundation | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +160,8 @@ class ImagePlan:
     """Everything that decides one image's bytes.
 
     ``gpu_targets`` are the GPUs it is for (``sm_90``); ``gpu_packages`` the packages whose device
-    code decides where the image runs.
+    code decides where the image runs. ``bytecode_left_out`` is why the image has no bytecode
+    although it was asked for; else None.
     """
 
     name: str
@@ -170,3 +175,4 @@ class ImagePlan:
     layer_limit: int
     gpu_targets: tuple[str, ...] = ()
     gpu_packages: frozenset[str] = frozenset()
+    bytecode_left_out: str | None = None

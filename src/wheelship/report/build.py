@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from wheelship.build.context import BuiltImage, BuiltLayer
+from wheelship.build.omission import Omission
+from wheelship.plan.model import PythonRecipe
 from wheelship.report.push import blobs_document, push_text
 from wheelship.report.size import format_bytes
+from wheelship.report.table import images_table, totals_of, totals_text
 from wheelship.request.model import Budget
 from wheelship.sink.model import Delivered
 
@@ -63,7 +66,18 @@ def budget_excess(built: BuiltImage) -> tuple[Excess, ...]:
 
 def build_document(reports: list[BuildReport]) -> dict[str, Any]:
     """Return the JSON document of a build; sizes are bytes, times seconds."""
-    return {"schema": SCHEMA, "images": [_image(report) for report in reports]}
+    totals = totals_of([report.built for report in reports])
+    return {
+        "schema": SCHEMA,
+        "images": [_image(report) for report in reports],
+        "totals": {
+            "images": totals.images,
+            "transfer_bytes": totals.transfer_bytes,
+            "unique_transfer_bytes": totals.unique_transfer_bytes,
+            "shared_transfer_bytes": totals.shared_transfer_bytes,
+            "budget_ok": not any(budget_excess(report.built) for report in reports),
+        },
+    }
 
 
 def _image(report: BuildReport) -> dict[str, Any]:
@@ -77,18 +91,38 @@ def _image(report: BuildReport) -> dict[str, Any]:
         "digest": str(built.image.descriptor.digest),
         "transfer_bytes": built.image.transfer_bytes,
         "unpacked_bytes": built.image.unpacked_bytes,
-        "seconds": round(sum(seconds for _, seconds in report.phases), 3),
+        "seconds": round(_seconds(report), 3),
         "phases": {name: round(seconds, 3) for name, seconds in report.phases},
         "lock": report.lock,
+        "bytecode": _bytecode(built),
         "by_kind": _by_kind(built),
         "layers": [_layer(layer) for layer in built.layers],
+        "omitted": [
+            {
+                "package": one.package,
+                "version": one.version,
+                "pattern": one.pattern,
+                "files": one.files,
+                "bytes": one.size_bytes,
+            }
+            for one in built.omitted
+        ],
         "budget": _budget(built),
     }
+
+
+def _bytecode(built: BuiltImage) -> dict[str, str | None]:
+    """Return whether the image has bytecode; a lack that nobody asked for has its reason."""
+    recipes = (layer.recipe for layer in built.plan.layers)
+    made = any(isinstance(one, PythonRecipe) and one.maker is not None for one in recipes)
+    reason = built.plan.bytecode_left_out
+    return {"state": "left-out" if reason else "all" if made else "none", "reason": reason}
 
 
 def _delivery(one: Delivered) -> dict[str, Any]:
     return {
         "output": one.output,
+        "platforms": [str(platform) for platform in one.platforms],
         "method": one.method,
         "reference": one.reference,
         "moved_bytes": one.moved_bytes,
@@ -136,14 +170,41 @@ def _budget(built: BuiltImage) -> dict[str, Any]:
 
 
 def build_text(reports: list[BuildReport]) -> str:
-    """Return the summary for a terminal: one block per image."""
-    return "\n".join(_block(report) for report in reports)
+    """Return the summary for a terminal: of one image a block, of several a table first."""
+    if len(reports) < 2:  # noqa: PLR2004 - a table compares
+        return "\n".join(_block(report) for report in reports)
+    rows = [(one.built, _seconds(one)) for one in reports]
+    lines = [*images_table(rows), totals_text(totals_of([built for built, _ in rows]))]
+    for reference in dict.fromkeys(one.reference for one in reports):
+        lines += _shared_block([one for one in reports if one.reference == reference])
+    return "\n".join(lines)
+
+
+def _shared_block(reports: list[BuildReport]) -> list[str]:
+    """Return the lines on one reference; its platforms share what was delivered."""
+    delivered = dict.fromkeys(one for report in reports for one in report.delivered)
+    return [
+        reports[0].reference,
+        *(f"  {one.built.plan.platform}  {one.built.image.descriptor.digest}" for one in reports),
+        *(f"  lock: {lock}" for lock in dict.fromkeys(one.lock for one in reports)),
+        *(_delivery_text(one) + _only(one, len(reports)) for one in delivered),
+        *(f"  budget of {one.built.plan.platform}: {_verdict(one.built)}" for one in reports),
+    ]
+
+
+def _only(one: Delivered, platforms: int) -> str:
+    """Return which platform is there, when it is not all of them."""
+    return f" ({one.platforms[0]} only)" if len(one.platforms) < platforms else ""
+
+
+def _seconds(report: BuildReport) -> float:
+    return sum(seconds for _, seconds in report.phases)
 
 
 def _block(report: BuildReport) -> str:
     built = report.built
     reused = sum(one.reused for one in built.layers)
-    seconds = sum(seconds for _, seconds in report.phases)
+    seconds = _seconds(report)
     lines = [
         f"{report.reference}  {built.plan.platform}  {built.image.descriptor.digest}",
         (
@@ -157,10 +218,16 @@ def _block(report: BuildReport) -> str:
             f"    {kind:<12} {format_bytes(row['transfer_bytes']):>10} transfer "
             f"{format_bytes(row['unpacked_bytes']):>10} unpacked  {row['layers']:>3} layers"
         )
+    lines += map(_omission, built.omitted)
     lines.append(f"  lock: {report.lock}")
     lines += map(_delivery_text, report.delivered)
     lines.append("  budget: " + _verdict(built))
     return "\n".join(lines)
+
+
+def _omission(one: Omission) -> str:
+    size = "" if one.size_bytes is None else f", {one.files} files, {format_bytes(one.size_bytes)}"
+    return f"  omitted: {one.pattern} of {one.package} {one.version}{size}"
 
 
 def _delivery_text(one: Delivered) -> str:

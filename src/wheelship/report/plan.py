@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wheelship.build.execute import find_layer
+from wheelship.build.omission import omissions
 from wheelship.build.prepare import Prepared
 from wheelship.plan.model import LayerPlan
 from wheelship.report.size import format_bytes
@@ -33,6 +34,10 @@ def _image(prepared: Prepared, store: Store) -> dict[str, Any]:
         "command": list(plan.run.command),
         "lock": prepared.lock,
         "layers": [_layer(layer, store) for layer in plan.layers],
+        "omitted": [
+            {"package": one.package, "version": one.version, "pattern": one.pattern}
+            for one in omissions(plan, store)
+        ],
     }
 
 
@@ -61,6 +66,10 @@ def plan_text(prepared: Sequence[Prepared], store: Store) -> str:
             record = find_layer(layer, store)
             size = "to do" if record is None else format_bytes(record.size_bytes)
             lines.append(f"  {layer.kind:<12} {size:>10}  {layer.title}")
+        lines += [
+            f"  omitted: {one.pattern} of {one.package} {one.version}"
+            for one in omissions(plan, store)
+        ]
         lines += [f"  env {name}={value}" for name, value in plan.run.env]
         lines.append(f"  user {plan.run.user}, command {' '.join(plan.run.command)}")
     return "\n".join(lines)

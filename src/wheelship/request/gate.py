@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypedDict, cast
 
+from wheelship.oci.platform import InvalidPlatform, Platform
 from wheelship.request.errors import InvalidValue
 from wheelship.request.model import Budget, Check, CheckRequest, Json, Waiver
 from wheelship.request.table import Table
@@ -71,21 +72,36 @@ def read_check(table: Table, root: Path) -> Check | None:
 
 
 def read_budget(table: Table) -> Budget | None:
-    """Read ``budget``: the transfer size alone, or a table of limits."""
+    """Read ``budget``: the transfer size alone, or a table of limits.
+
+    In the table a platform's name leads to limits of its own, in the same two forms.
+    """
     if "budget" not in table:
         return None
-    if not isinstance(table.data["budget"], dict):
-        return Budget(transfer_bytes=table.size("budget", parse_size))
-    inner = table.descend("budget")
-    inner.only({"transfer", "unpacked", "layers"} | {key for key in inner.data if "/" in key})
-    for key in inner.data:
-        if "/" in key:
-            hint = "give the limit that the largest platform has to keep"
-            inner.report(key, "limits per platform are not supported yet", hint=hint)
+    return _budget(table, "budget", per_platform=True)
+
+
+def _budget(table: Table, key: str, *, per_platform: bool) -> Budget:
+    if not isinstance(table.data[key], dict):
+        return Budget(transfer_bytes=table.size(key, parse_size))
+    inner = table.descend(key)
+    named = [one for one in inner.data if per_platform and "/" in one]
+    inner.only({"transfer", "unpacked", "layers", *named})
+    platforms: dict[Platform, Budget] = {}
+    for name in named:
+        try:
+            platform = Platform.parse(name)
+        except InvalidPlatform as error:
+            inner.report(name, error.message, hint=error.hint)
+            continue
+        if platform in platforms:
+            inner.report(name, f"gives limits for {platform} once more", hint="remove one of them")
+        platforms[platform] = _budget(inner, name, per_platform=False)
     return Budget(
         transfer_bytes=inner.size("transfer", parse_size),
         unpacked_bytes=inner.size("unpacked", parse_size),
         layers=inner.integer("layers", low=1, high=127),
+        platforms=tuple(sorted(platforms.items(), key=lambda row: row[0])),
     )
 
 

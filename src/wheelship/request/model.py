@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Literal
 
 from wheelship.oci.platform import Platform
+from wheelship.request.uv import UvSettings
 
 __all__ = [
     "Accelerator",
@@ -54,6 +55,9 @@ class Project:
         constraints: PEP 508 strings that only constrain.
         declared: there is a ``[project]`` table, so the project is a distribution with a
             ``.dist-info`` of its own; otherwise its name is only that of its directory.
+        uv: what the project tells uv.
+        uv_lock: SHA-256 (hexadecimal) of its ``uv.lock``, whose versions are used; empty where
+            there is none.
     """
 
     root: Path
@@ -68,6 +72,8 @@ class Project:
     constraints: tuple[str, ...] = ()
     entry_points: dict[str, dict[str, str]] = field(default_factory=dict)
     declared: bool = True
+    uv: UvSettings = field(default_factory=UvSettings)
+    uv_lock: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,11 +115,26 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """Upper limits in bytes (or layers); None = no limit."""
+    """Upper limits in bytes (or layers); None = no limit.
+
+    ``platforms`` are limits for single platforms, which win one by one over those for all.
+    """
 
     transfer_bytes: int | None = None
     unpacked_bytes: int | None = None
     layers: int | None = None
+    platforms: tuple[tuple[Platform, Budget], ...] = ()
+
+    def of(self, platform: Platform) -> Budget:
+        """Return the limits of the image for ``platform``."""
+        own = dict(self.platforms).get(platform, Budget())
+        names = ("transfer_bytes", "unpacked_bytes", "layers")
+        given = {name: getattr(own, name) for name in names}
+        return replace(
+            self,
+            platforms=(),
+            **{name: value for name, value in given.items() if value is not None},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,15 +169,19 @@ class Sources:
 
     Attributes:
         find_links: absolute local directories of wheels, in order of preference.
+        link_pages: addresses of pages that list wheels.
         index: URL of the main package index, or None for uv's own default.
         extra_indexes: further index URLs.
+        named_indexes: name and address of the indexes that uv knows by a name.
         torch_index: replacement of the accelerator's own index (URL or absolute directory).
         debian_mirror: mirror URL, or None to read the machine's apt sources.
     """
 
     find_links: tuple[Path, ...] = ()
+    link_pages: tuple[str, ...] = ()
     index: str | None = None
     extra_indexes: tuple[str, ...] = ()
+    named_indexes: tuple[tuple[str, str], ...] = ()
     torch_index: str | None = None
     debian_mirror: str | None = None
 
@@ -175,6 +200,8 @@ class Variant:
         sdist: how packages are built that have only their source, by normalised name; None = no
             package may be built.
         include / exclude: globs of project files for the application layer, relative to the root.
+        requirements, constraints: PEP 508 strings in the place of the project's own, where the
+            variant names its requirements files; else None and empty.
     """
 
     name: str
@@ -190,6 +217,8 @@ class Variant:
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     exclude_packages: tuple[str, ...] = ()
+    requirements: tuple[str, ...] | None = None
+    constraints: tuple[str, ...] = ()
     omit: dict[str, tuple[str, ...]]
     sources: Sources
     sdist: dict[str, BuildRule] | None = field(default_factory=dict)

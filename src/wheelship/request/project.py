@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from wheelship.errors import InputError
@@ -13,9 +14,11 @@ from wheelship.request.dynamic import IRRELEVANT, dynamic_requirements, dynamic_
 from wheelship.request.errors import InvalidValue
 from wheelship.request.group import check_requirements, read_extras, read_groups
 from wheelship.request.model import Project
-from wheelship.request.requirement import PYTHONS, allows, requirement_name
+from wheelship.request.requirement import PYTHONS, allows
 from wheelship.request.requirements_file import Requirements, read_requirements
 from wheelship.request.table import Table
+from wheelship.request.tool_uv import read_uv_settings
+from wheelship.request.uv import UvSettings
 from wheelship.request.value import canonical_name
 
 __all__ = ["read_project"]
@@ -31,7 +34,7 @@ _INTERPRETER = re.compile(
 _DOTTED = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 _SCRIPT = re.compile(rf"({_DOTTED})\s*:\s*({_DOTTED})")
 _OBJECT = re.compile(rf"({_DOTTED})(?:\s*:\s*({_DOTTED}))?")
-_UNLOCKED_SOURCES = ("git", "path", "url", "workspace")
+_UV_LOCK = "uv.lock"
 
 
 def read_project(
@@ -50,18 +53,21 @@ def read_project(
         files = read_requirements(root, _REQUIREMENTS, findings)
     elif config_file is None and (document is None or "project" not in document.data):
         _report_nothing(root, document, findings)
+    uv = UvSettings() if whole is None else read_uv_settings(root, whole)
     project = Project(
         root=root,
         name=_directory_name(root),
         version="0",
         requires_python=None,
         dependencies=tuple(files.requirements),
-        constraints=tuple(files.constraints),
+        constraints=(*uv.constraints, *files.constraints),
         extras={},
         groups={} if whole is None else read_groups(whole),
         scripts={},
         config_file=config_file,
         declared=False,
+        # Sources are for the requirements of a [project] table; uv ignores them without one.
+        uv=replace(uv, sources=()),
     )
     return project, files
 
@@ -78,21 +84,22 @@ def _declared(
         table.report(None, "has no name", hint='name = "my-service"')
     if "gui-scripts" in table:
         table.report("gui-scripts", "not supported yet", hint="use [project.scripts]")
-    extras = read_extras(table)
+    uv = read_uv_settings(root, whole)
     project = Project(
         root=root,
         name=name or _directory_name(root),
         version=_version(root, whole, table, dynamic),
         requires_python=_requires_python(table),
         dependencies=(*check_requirements(table, "dependencies"), *files.requirements),
-        constraints=(*_uv_constraints(whole), *files.constraints),
-        extras=extras,
+        constraints=(*uv.constraints, *files.constraints),
+        extras=read_extras(table),
         groups=read_groups(whole),
         scripts=_objects(table, "scripts", _SCRIPT, _check_script_name),
         entry_points=_entry_points(table),
         config_file=config_file,
+        uv=uv,
+        uv_lock=_digest(root / _UV_LOCK, table.findings),
     )
-    _refuse_uv_sources(whole, project)
     return project, files
 
 
@@ -197,23 +204,17 @@ def _check_entry_name(name: str) -> None:
         raise InvalidValue("is no name for an entry point", hint="no '=' and no '[' at its start")
 
 
-def _uv_constraints(whole: Table) -> tuple[str, ...]:
-    return tuple(check_requirements(whole.descend("tool", "uv"), "constraint-dependencies"))
+def _digest(path: Path, findings: Findings) -> str:
+    """Return the SHA-256 of a file's content; empty when there is no such file."""
+    from hashlib import sha256
 
-
-def _refuse_uv_sources(whole: Table, project: Project) -> None:
-    """Report uv sources that would be replaced by a package of the same name from an index."""
-    table = whole.descend("tool", "uv", "sources")
-    wanted = {requirement_name(text) for text in project.dependencies}
-    wanted.update(requirement_name(text) for extra in project.extras.values() for text in extra)
-    for key, value in table.data.items():
-        options = value if isinstance(value, list) else [value]
-        kinds = {kind for option in options if isinstance(option, dict) for kind in option}
-        if requirement_name(key) in wanted and not kinds.isdisjoint(_UNLOCKED_SOURCES):
-            hint = "build its wheel (uv build) and name the wheel's directory in find-links"
-            table.report(
-                key, "git, path, url and workspace sources are not supported yet", hint=hint
-            )
+    try:
+        return sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        findings.add(path.name, f"cannot be read: {error.strerror}")
+        return ""
 
 
 def _report_nothing(root: Path, document: Document | None, findings: Findings) -> None:

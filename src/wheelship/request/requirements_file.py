@@ -8,7 +8,7 @@ changes what is installed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from posixpath import dirname, join, normpath
@@ -51,10 +51,15 @@ class Requirements:
     find_links: list[Path] = field(default_factory=list)
 
 
-def read_requirements(root: Path, name: str, findings: Findings) -> Requirements:
-    """Read ``root/name`` and the files it names; what is wrong is added to ``findings``."""
+def read_requirements(root: Path, names: str | Sequence[str], findings: Findings) -> Requirements:
+    """Read the files ``names`` below ``root``, and those they name, one after the other.
+
+    What is wrong is added to ``findings``.
+    """
     found = Requirements()
-    _Reader(root, found, findings).read(name, constraining=False)
+    reader = _Reader(root, found, findings)
+    for name in (names,) if isinstance(names, str) else names:
+        reader.read(name, constraining=False)
     return found
 
 

@@ -22,6 +22,7 @@ from wheelship.request.value import (
     parse_base,
     parse_debian_name,
     parse_glob,
+    parse_relative,
     parse_url,
     parse_user,
 )
@@ -57,6 +58,7 @@ COMMON_KEYS = frozenset(
         "platforms",
         "port",
         "python",
+        "requirements",
         "sdist",
         "slim",
         "system-packages",
@@ -88,6 +90,7 @@ class Settings(TypedDict):
     extras: tuple[str, ...] | None
     groups: tuple[str, ...] | None
     exclude_packages: tuple[str, ...] | None
+    requirements: tuple[str, ...] | None
     omit: dict[str, tuple[str, ...]] | None
     find_links: tuple[Path, ...] | None
     indexes: tuple[str, ...] | None
@@ -124,6 +127,7 @@ def read_settings(table: Table, root: Path) -> Settings:
         extras=table.each("extras", canonical_name),
         groups=table.each("groups", canonical_name),
         exclude_packages=table.each("exclude", canonical_name),
+        requirements=table.each("requirements", parse_relative),
         omit=_omit(table),
         find_links=table.each("find-links", lambda text: _directory(text, root)),
         indexes=_indexes(table),

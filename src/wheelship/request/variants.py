@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from wheelship.errors import InputError
 from wheelship.oci.platform import Platform
@@ -18,7 +20,7 @@ from wheelship.request.model import (
     Variant,
 )
 from wheelship.request.requirement import BASE_PYTHONS, PYTHONS, allows, choose_python
-from wheelship.request.requirements_file import Requirements
+from wheelship.request.requirements_file import Requirements, read_requirements
 from wheelship.request.sdist import rules_of
 from wheelship.request.settings import Settings, merge, read_settings
 from wheelship.request.table import Table, nearest_key, quoted
@@ -57,7 +59,12 @@ class VariantReader:
         accelerator = self._accelerator(name, table)
         settings = merge(self._general, read_settings(table, self._project.root))
         at = _Places(table, self._table)
-        command, port = self._command(settings, at)
+        project, files = self._own_requirements(settings)
+        command, port = self._command(project, settings, at)
+        extras = self._chosen(settings["extras"], self._project.extras, at, "extras")
+        groups = self._chosen(settings["groups"], self._project.groups, at, "groups")
+        self._check_conflicts(extras, groups, at)
+        own = settings["requirements"] is not None
         include, exclude = settings["app"] or ((), ())
         base = settings["base"] or "debian"
         if base != "debian" and settings["system_packages"]:
@@ -74,11 +81,13 @@ class VariantReader:
             system_packages=settings["system_packages"] or (),
             waive_scripts=settings["waive_scripts"] or (),
             waive_record=settings["waive_record"] or (),
-            extras=self._chosen(settings["extras"], self._project.extras, at, "extras"),
-            groups=self._chosen(settings["groups"], self._project.groups, at, "groups"),
+            extras=extras,
+            groups=groups,
             exclude_packages=settings["exclude_packages"] or (),
+            requirements=project.dependencies if own else None,
+            constraints=project.constraints if own else (),
             omit=settings["omit"] or {},
-            sources=self._sources(settings),
+            sources=self._sources(settings, files),
             sdist=rules_of(settings["sdist"]),
             include=include,
             exclude=exclude,
@@ -106,8 +115,43 @@ class VariantReader:
             table.report(None, "names no accelerator", hint='accelerator = "cpu"')
         return Accelerator(given or Accelerator.CPU)
 
+    def _own_requirements(self, settings: Settings) -> tuple[Project, Requirements]:
+        """Return the project as the variant sees it, and what its requirements files say.
+
+        Files that the table names come beside ``[project]``, and in the place of requirements.txt.
+        """
+        project, names = self._project, settings["requirements"]
+        if names is None:
+            return project, self._files
+        files = read_requirements(project.root, names, self._table.findings)
+        before = (project.dependencies, project.constraints)
+        if not project.declared:
+            before = ((), project.uv.constraints)
+        seen = replace(
+            project,
+            dependencies=(*before[0], *files.requirements),
+            constraints=(*before[1], *files.constraints),
+        )
+        return seen, files
+
+    def _check_conflicts(
+        self, extras: tuple[str, ...], groups: tuple[str, ...], at: _Places
+    ) -> None:
+        """Report extras and groups that the project declares to exclude each other."""
+        chosen = {*(("extra", one) for one in extras), *(("group", one) for one in groups)}
+        for conflict in self._project.uv.conflicts:
+            both = sorted(chosen & conflict)
+            if len(both) > 1:
+                names = " and ".join(f"{kind} {name!r}" for kind, name in both)
+                key = "extras" if both[0][0] == "extra" else "groups"
+                at.report(
+                    key,
+                    f"{names} exclude each other: [tool.uv] conflicts says so",
+                    hint="choose one of them; variants can choose different ones",
+                )
+
     def _command(
-        self, settings: Settings, at: _Places
+        self, project: Project, settings: Settings, at: _Places
     ) -> tuple[tuple[str, ...] | None, int | None]:
         """Return command and port; a project that names no command gets its web application's."""
         if not settings["keys"].isdisjoint({"command", "entrypoint"}):
@@ -116,7 +160,7 @@ class VariantReader:
 
         port = settings["port"] or _DEFAULT_PORT
         try:
-            command, note = default_command(self._project, port)
+            command, note = default_command(project, port)
         except NoCommand as error:
             at.report("command", error.message, hint=at.pasteable(error.hint or ""))
             return None, settings["port"]
@@ -170,18 +214,30 @@ class VariantReader:
                 at.report(key, f"the project has no {name!r} (it has: {choices})", hint=hint)
         return tuple(dict.fromkeys(names or ()))
 
-    def _sources(self, settings: Settings) -> Sources:
-        """Merge what the table says with what ``requirements.txt`` says; the table wins."""
-        files = self._files
+    def _sources(self, settings: Settings, files: Requirements) -> Sources:
+        """Merge what the table, requirements files and uv's settings say; the first one wins.
+
+        Indexes of uv that are explicit are no part of it: only a source leads to them.
+        """
+        uv = [one for one in self._project.uv.indexes if not one.explicit]
+        listed = [_as_url(one.address) for one in uv if not (one.flat or one.default)]
+        links = [one.address for one in uv if one.flat]
         indexes = settings["indexes"]
         if indexes is None:
-            main, extra = files.index, tuple(files.extra_indexes)
+            default = (_as_url(one.address) for one in uv if one.default and not one.flat)
+            main = files.index or next(default, None)
+            extra = (*files.extra_indexes, *listed)
         else:
             main, extra = next(iter(indexes), None), indexes[1:]
+        directories = (*files.find_links, *(Path(one) for one in links if "://" not in one))
         return Sources(
-            find_links=settings["find_links"] or tuple(files.find_links),
+            find_links=settings["find_links"] or tuple(dict.fromkeys(directories)),
+            link_pages=tuple(one for one in links if "://" in one),
             index=main,
-            extra_indexes=extra,
+            extra_indexes=tuple(dict.fromkeys(extra)),
+            named_indexes=tuple(
+                (one.name, one.address) for one in self._project.uv.indexes if one.name
+            ),
             torch_index=settings["torch_index"],
             debian_mirror=settings["debian_mirror"],
         )
@@ -215,6 +271,10 @@ class _Places:
         """Return ``line`` below its header if the project has no wheelship table yet."""
         header = "".join(f"[{'.'.join(self._project.path)}]\n" for _ in self._project.path[:1])
         return line if self._project.data else header + line
+
+
+def _as_url(address: str) -> str:
+    return address if "://" in address else Path(address).as_uri()
 
 
 def _version(table: Table, accelerator: Accelerator) -> str | None:

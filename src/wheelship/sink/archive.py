@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from wheelship.events import Advanced, Emit
 from wheelship.files.write import replacing
+from wheelship.oci.index import platforms_of
+from wheelship.oci.platform import Platform
 from wheelship.sink.model import Delivered, Parcel
 from wheelship.sink.output import ArchiveOutput, InvalidOutput
+from wheelship.sink.single import single
 from wheelship.store.docker_archive import write_docker_archive
 from wheelship.store.errors import disk_errors
 from wheelship.store.oci_archive import write_oci_archive
@@ -19,15 +23,17 @@ __all__ = ["ArchiveSink"]
 
 @dataclass(frozen=True, slots=True)
 class ArchiveSink:
-    """Writes archives."""
+    """Writes archives; one for ``docker load`` gets the platform ``native`` of several."""
 
     output: ArchiveOutput
+    native: Platform | None = None
 
     def deliver(self, parcel: Parcel, emit: Emit) -> Delivered:
         """Write the file; every layer's hash is computed again on the way.
 
         Raises:
             InvalidOutput: there is something else than a file.
+            NoPlatformFits: as of :func:`~wheelship.sink.single.single`.
             DiskFull, NotWritable: the disk refuses.
             DamagedStore: a layer is not what it was.
         """
@@ -36,26 +42,29 @@ class ArchiveSink:
         def advance(count: int) -> None:
             emit(Advanced("image", subject, count))
 
-        image = parcel.image
-        layers = [(one.digest, parcel.blob(one.digest)) for one in image.blobs]
+        tagged, write = parcel.image, partial(write_oci_archive, image=parcel.image)
+        if self.output.kind == "docker-archive":
+            parcel, image = single(parcel, str(self.native), subject, emit)
+            tagged, write = (
+                image,
+                partial(
+                    write_docker_archive, manifest=image.manifest_bytes, config=image.config_bytes
+                ),
+            )
+        layers = [(one.digest, parcel.blob(one.digest)) for one in tagged.blobs]
         with (
             disk_errors(path.parent, f"--output {self.output.kind}:FILE"),
             replacing(_target(path)) as out,
         ):
-            if self.output.kind == "oci-archive":
-                write_oci_archive(out, image, layers, parcel.reference, advance)
-            else:
-                write_docker_archive(
-                    out,
-                    manifest=image.manifest_bytes,
-                    config=image.config_bytes,
-                    layers=layers,
-                    reference=parcel.reference,
-                    advance=advance,
-                )
+            write(out, layers=layers, reference=parcel.reference, advance=advance)
             size = out.tell()
         return Delivered(
-            output=subject, method="written", reference=parcel.reference, moved_bytes=size
+            output=subject,
+            method="written",
+            reference=parcel.reference,
+            moved_bytes=size,
+            platforms=platforms_of(tagged),
+            digest=tagged.descriptor.digest,
         )
 
 

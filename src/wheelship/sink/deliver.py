@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeVar, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from wheelship.errors import WheelshipError
 from wheelship.events import Emit, Finished, Started
@@ -14,9 +14,7 @@ from wheelship.sink.output import ArchiveOutput, EngineOutput, LayoutOutput, Out
 if TYPE_CHECKING:
     from wheelship.registry.client import RegistryClient
 
-__all__ = ["deliver", "push", "refuse_missing_tools", "sink_of"]
-
-_O = TypeVar("_O", bound=Output)
+__all__ = ["deliver", "refuse_missing_tools", "sink_of"]
 
 
 def deliver(
@@ -27,40 +25,13 @@ def deliver(
     Raises:
         WheelshipError: the first failure, with its output named; the others are told as events.
     """
-    return _fill(outputs, lambda output: sink_of(output, tools).deliver(parcel, emit), emit)
-
-
-def push(
-    parcels: Sequence[Parcel], outputs: Sequence[RegistryOutput], tools: Tools, emit: Emit
-) -> tuple[Delivered, ...]:
-    """Put the platforms of one variant into each of ``outputs``, under one index if several.
-
-    Raises:
-        WheelshipError: as :func:`deliver`.
-    """
-    if not outputs:
-        return ()
-    from wheelship.sink.registry import push_parcels
-
-    client = _registry(tools)()
-    return _fill(outputs, lambda output: push_parcels(parcels, output, client, emit), emit)
-
-
-def _registry(tools: Tools) -> Callable[[], RegistryClient]:
-    assert tools.registry is not None  # noqa: S101 - the command line always gives one
-    return tools.registry
-
-
-def _fill(
-    outputs: Sequence[_O], fill: Callable[[_O], Delivered], emit: Emit
-) -> tuple[Delivered, ...]:
     delivered: list[Delivered] = []
     failures: list[WheelshipError] = []
     for output in outputs:
         subject = str(output)
         emit(Started("image", subject))
         try:
-            done = fill(output)
+            done = sink_of(output, tools).deliver(parcel, emit)
         except WheelshipError as error:
             emit(Finished("image", subject, "failed", error.message))
             failures.append(_named(error, subject))
@@ -70,6 +41,11 @@ def _fill(
     if failures:
         raise failures[0]
     return tuple(delivered)
+
+
+def _registry(tools: Tools) -> Callable[[], RegistryClient]:
+    assert tools.registry is not None  # noqa: S101 - the command line always gives one
+    return tools.registry
 
 
 def refuse_missing_tools(outputs: Sequence[Output], tools: Tools) -> None:
@@ -96,7 +72,7 @@ def sink_of(output: Output, tools: Tools) -> Sink:
         case ArchiveOutput():
             from wheelship.sink.archive import ArchiveSink
 
-            return ArchiveSink(output)
+            return ArchiveSink(output, tools.native)
         case EngineOutput():
             from wheelship.sink.engine import EngineSink
 

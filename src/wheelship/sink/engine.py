@@ -20,9 +20,11 @@ from wheelship.engine.trouble import explained, refuse_missing, trouble_of
 from wheelship.events import Advanced, Emit, Finished, Started, Warned
 from wheelship.oci.digest import Digest
 from wheelship.oci.image import Documents
+from wheelship.oci.index import platforms_of
 from wheelship.sink.loopback import LoopbackRegistry
 from wheelship.sink.model import Delivered, Method, Parcel
 from wheelship.sink.output import EngineOutput
+from wheelship.sink.single import single
 from wheelship.store.docker_archive import write_docker_archive
 
 __all__ = ["EngineSink"]
@@ -40,9 +42,10 @@ class EngineSink:
     client: Client | None
 
     def deliver(self, parcel: Parcel, emit: Emit) -> Delivered:
-        """Let the engine have the image under its reference.
+        """Let the engine have the image under its reference; of several platforms, its own.
 
         Raises:
+            NoPlatformFits: there are several, and none is the engine's.
             DockerMissing, PodmanMissing: there is no engine, or it does not answer.
             EngineForbidden, EngineFull, DockerFailed, PodmanFailed: it refuses.
             WrongImage: it holds another image now than was delivered.
@@ -50,7 +53,16 @@ class EngineSink:
         """
         client = refuse_missing(self.client, self.output.engine)
         with explained(client):
-            return _Delivery(client, parcel, emit).run(str(self.output))
+            # Asked first of all, so that one that does not answer is told from one that refuses.
+            chosen = single(parcel, _platform(client), str(self.output), emit)
+            return _Delivery(client, *chosen, emit).run(str(self.output))
+
+
+def _platform(client: Client) -> str:
+    """Return the platform of an engine, which may run on another machine (``linux/arm64``)."""
+    if client.program == "docker":
+        return client.call("version", "--format", "{{.Server.Os}}/{{.Server.Arch}}")
+    return client.call("info", "--format", "{{.Host.OS}}/{{.Host.Arch}}")
 
 
 @dataclass(slots=True)
@@ -59,16 +71,12 @@ class _Delivery:
 
     client: Client
     parcel: Parcel
+    image: Documents
     emit: Emit
     moved_bytes: int = 0
     detail: str | None = None
 
     def run(self, output: str) -> Delivered:
-        # Asked first of all, so that an engine that does not answer is told from one that refuses.
-        if self._is_docker:
-            self.client.call("version", "--format", "{{.Server.Version}}")
-        else:
-            self.client.call("info", "--format", "{{.Version.Version}}")
         known = self._known()
         method: Method = "present"
         if known is None:
@@ -82,6 +90,7 @@ class _Delivery:
             method=method,
             reference=reference,
             moved_bytes=self.moved_bytes,
+            platforms=platforms_of(self.image),
             detail=self.detail,
         )
 
@@ -89,16 +98,12 @@ class _Delivery:
     def _is_docker(self) -> bool:
         return self.client.program == "docker"
 
-    @property
-    def _image(self) -> Documents:
-        return self.parcel.image
-
     def _known(self) -> str | None:
         """Return the engine's own name of the image, if it has it."""
         # The classic store knows an image by its configuration, containerd's by its manifest.
-        digests = [Digest.of(self._image.config_bytes)]
+        digests = [Digest.of(self.image.config_bytes)]
         if self._is_docker:
-            digests.append(self._image.descriptor.digest)
+            digests.append(self.image.descriptor.digest)
         for digest in digests:
             with suppress(DockerFailed, PodmanFailed):
                 return self.client.call("image", "inspect", "--format", "{{.Id}}", str(digest))
@@ -143,7 +148,7 @@ class _Delivery:
 
     def _pull(self) -> str | None:
         """Let the engine pull the image; return why it did not."""
-        with LoopbackRegistry(self._image, self.parcel.blob, self._advance) as registry:
+        with LoopbackRegistry(self.image, self.parcel.blob, self._advance) as registry:
             try:
                 reason = self._call_pull(registry)
                 if registry.failure is not None:
@@ -169,8 +174,8 @@ class _Delivery:
 
     def _call_pull(self, registry: LoopbackRegistry) -> str | None:
         flags = [] if self._is_docker else ["--tls-verify=false"]
-        if self._image.descriptor.platform is not None:
-            flags.append(f"--platform={self._image.descriptor.platform}")
+        if self.image.descriptor.platform is not None:
+            flags.append(f"--platform={self.image.descriptor.platform}")
         with (
             tempfile.TemporaryFile() as said,
             subprocess.Popen(
@@ -195,9 +200,9 @@ class _Delivery:
     def _write(self, out: BinaryIO) -> None:
         write_docker_archive(
             out,
-            manifest=self._image.manifest_bytes,
-            config=self._image.config_bytes,
-            layers=[(one.digest, self.parcel.blob(one.digest)) for one in self._image.blobs],
+            manifest=self.image.manifest_bytes,
+            config=self.image.config_bytes,
+            layers=[(one.digest, self.parcel.blob(one.digest)) for one in self.image.blobs],
             reference=self.parcel.reference,
         )
 
@@ -210,7 +215,7 @@ class _Delivery:
         template = "{{.Id}}" if self._is_docker else "{{.Id}} {{.Digest}}"
         found = self.client.call("image", "inspect", "--format", template, self.parcel.reference)
         known, _, digest = found.partition(" ")
-        config, manifest = Digest.of(self._image.config_bytes), self._image.descriptor.digest
+        config, manifest = Digest.of(self.image.config_bytes), self.image.descriptor.digest
         expected = {config.hex, manifest.hex} if self._is_docker else {config.hex}
         right = known.removeprefix("sha256:") in expected
         if not right or (fresh and digest and digest != str(manifest)):

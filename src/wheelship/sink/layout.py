@@ -8,9 +8,10 @@ from pathlib import Path
 
 from wheelship.events import Emit
 from wheelship.oci.digest import Digest
+from wheelship.oci.index import platforms_of
 from wheelship.sink.model import Delivered, Parcel
 from wheelship.sink.output import LayoutOutput
-from wheelship.store.layout import write_layout
+from wheelship.store.layout_writer import write_layout
 
 __all__ = ["LayoutSink"]
 
@@ -44,6 +45,8 @@ class LayoutSink:
                 for digest, size in sizes.items()
                 if _identity(directory, digest) != before[digest]
             ),
+            platforms=platforms_of(image),
+            digest=image.descriptor.digest,
         )
 
 

@@ -3,21 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from wheelship.events import Emit
 from wheelship.oci.digest import Digest
-from wheelship.oci.image import Documents
+from wheelship.oci.index import ImageIndex, Tagged
+from wheelship.oci.platform import Platform
 
 if TYPE_CHECKING:
     from wheelship.engine.client import Client, Program
     from wheelship.registry.client import RegistryClient
     from wheelship.sink.whereabouts import Whereabouts
 
-__all__ = ["BlobCounts", "Delivered", "Method", "Parcel", "Sink", "Tools"]
+__all__ = ["BlobCounts", "Delivered", "Method", "Parcel", "Sink", "Tools", "join_parcels"]
 
 Method: TypeAlias = Literal["written", "pulled", "loaded", "present", "pushed"]
 """How the image got there: an engine pulls what it lacks, is sent all of it, or had it; a registry
@@ -29,7 +30,7 @@ class Parcel:
     """An image on its way.
 
     Attributes:
-        image: its documents and the descriptors of its layers.
+        image: its documents and the descriptors of its layers; of several platforms, an index.
         reference: ``name:tag``, by which it shall be known; a layout takes the tag alone.
         blob: returns the file of a layer. It may have to fetch the layer first, so it is asked
             only for what must move, and may raise any WheelshipError. Called from any thread.
@@ -37,11 +38,32 @@ class Parcel:
         whereabouts: which repositories have which layers, if that is remembered.
     """
 
-    image: Documents
+    image: Tagged
     reference: str
     blob: Callable[[Digest], Path]
     linked: Callable[[frozenset[Digest]], None]
     whereabouts: Whereabouts | None = None
+
+
+def join_parcels(parcels: Sequence[Parcel]) -> Parcel:
+    """Return one parcel with the images of all, which are of one platform each; one stays alone."""
+    first = parcels[0]
+    if len(parcels) == 1:
+        return first
+    images = [one.image for one in parcels]
+    sources = {blob.digest: one.blob for one in reversed(parcels) for blob in one.image.blobs}
+
+    def linked(digests: frozenset[Digest]) -> None:
+        for one in parcels:
+            one.linked(digests)
+
+    return Parcel(
+        image=ImageIndex(tuple(one for one in images if not isinstance(one, ImageIndex))),
+        reference=first.reference,
+        blob=lambda digest: sources[digest](digest),
+        linked=linked,
+        whereabouts=first.whereabouts,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,14 +85,17 @@ class Delivered:
         reference: how the image is called there.
         moved_bytes: bytes that were copied or sent; a hard link moves none, nor does what was
             there before.
+        platforms: those of the image that are there now.
         detail: what else there is to say, such as why an engine did not pull; may be None.
-        references, digest, blobs: of a push, all its names, what they stand for, and its blobs.
+        digest: of what the name stands for: a manifest, or an index; None of an engine.
+        references, blobs: of a push, all its names and its blobs.
     """
 
     output: str
     method: Method
     reference: str
     moved_bytes: int
+    platforms: tuple[Platform, ...]
     detail: str | None = None
     references: tuple[str, ...] = ()
     digest: Digest | None = None
@@ -79,11 +104,15 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """What of this machine the sinks may use; None = there is none."""
+    """What of this machine the sinks may use; None = there is none.
+
+    ``native`` is the platform that this machine runs: places for one platform get that one.
+    """
 
     docker: Client | None = None
     podman: Client | None = None
     registry: Callable[[], RegistryClient] | None = None
+    native: Platform | None = None
 
     def of(self, program: Program) -> Client | None:
         """Return the client of one engine."""

@@ -143,16 +143,16 @@ def parse_output(text: str, directory: Path) -> Output:
             raise InvalidOutput(f"cannot write {text!r}", hint="use one of: " + ", ".join(FORMS))
 
 
-def refuse_collisions(outputs: Sequence[Output], images: int, variants: int = 1) -> None:
-    """Refuse outputs in which one of several images would take the place of another.
+def refuse_collisions(outputs: Sequence[Output], variants: int) -> None:
+    """Refuse outputs in which one of several variants would take the place of another.
 
-    A tag in a registry can name the platforms of one variant, as an index.
+    The platforms of one variant are one image wherever they go.
 
     Raises:
-        InvalidOutput: a file, or an explicit tag, for more than one image.
+        InvalidOutput: a file, or an explicit tag, for more than one variant.
     """
-    for output in outputs:
-        if variants > 1 and isinstance(output, RegistryOutput) and output.tags:
+    for output in outputs if variants > 1 else ():
+        if isinstance(output, RegistryOutput) and output.tags:
             raise InvalidOutput(
                 f"is one tag, and {variants} variants are built",
                 where=str(output),
@@ -161,9 +161,9 @@ def refuse_collisions(outputs: Sequence[Output], images: int, variants: int = 1)
         single = isinstance(output, ArchiveOutput) or (
             isinstance(output, LayoutOutput) and output.tag
         )
-        if images > 1 and single:
+        if single:
             raise InvalidOutput(
-                f"has room for one image, and {images} are built",
+                f"has room for one image, and {variants} variants are built",
                 where=str(output),
-                hint="build them one at a time with --variant and --platform, or use oci:DIR",
+                hint="build them one at a time with --variant, or use oci:DIR",
             )

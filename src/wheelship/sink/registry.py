@@ -4,13 +4,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from wheelship.events import Emit
-from wheelship.oci.config import canonical_json
-from wheelship.oci.descriptor import INDEX, Descriptor
+from wheelship.oci.descriptor import Descriptor
+from wheelship.oci.image import Documents
+from wheelship.oci.index import ImageIndex, platforms_of
+from wheelship.oci.platform import Platform
 from wheelship.oci.reference import InvalidReference, Reference
 from wheelship.registry.client import RegistryClient
 from wheelship.registry.push import Pushed, PushImage
@@ -18,7 +20,7 @@ from wheelship.registry.upload import BlobSource
 from wheelship.sink.model import BlobCounts, Delivered, Parcel
 from wheelship.sink.output import RegistryOutput
 
-__all__ = ["RegistrySink", "push_parcels"]
+__all__ = ["RegistrySink"]
 
 _BASE_NAME = "org.opencontainers.image.base.name"
 
@@ -31,49 +33,41 @@ class RegistrySink:
     client: Callable[[], RegistryClient]
 
     def deliver(self, parcel: Parcel, emit: Emit) -> Delivered:
-        """Push one image.
+        """Push the image; of several platforms, each, and an index that the tags name.
+
+        Layers are mounted from the repository of the base image, and from where they were pushed
+        before, when these are of the same registry.
 
         Raises:
-            WheelshipError: as of :func:`push_parcels`.
+            DamagedStore: a layer is not what it was; no tag was moved.
+            NetworkError: the registry does not take it; see :meth:`RegistryClient.push`.
         """
-        return push_parcels([parcel], self.output, self.client(), emit)
-
-
-def push_parcels(
-    parcels: Sequence[Parcel], output: RegistryOutput, client: RegistryClient, emit: Emit
-) -> Delivered:
-    """Push ``parcels``, of one platform each; several get an index that the tags name.
-
-    Layers are mounted from the repository of the base image, and from where they were pushed
-    before, when these are of the same registry.
-
-    Raises:
-        DamagedStore: a layer is not what it was; no tag was moved.
-        NetworkError: the registry does not take it; see :meth:`RegistryClient.push`.
-    """
-    target = output.reference
-    tags = output.tags or (parcels[0].reference.rpartition(":")[2],)
-    pushed = client.push(
-        target,
-        [_image(parcel, target) for parcel in parcels],
-        tags=tags,
-        index=_index(parcels) if len(parcels) > 1 else None,
-        emit=emit,
-    )
-    for parcel in parcels:
+        target, tagged = self.output.reference, parcel.image
+        several = tagged.images if isinstance(tagged, ImageIndex) else ()
+        images = several or [one for one in (tagged,) if not isinstance(one, ImageIndex)]
+        pushed = self.client().push(
+            target,
+            [_image(one, parcel, target) for one in images],
+            tags=self.output.tags or (parcel.reference.rpartition(":")[2],),
+            index=tagged.index_bytes if isinstance(tagged, ImageIndex) else None,
+            emit=emit,
+        )
         if parcel.whereabouts is not None:
-            digests = [one.digest for one in parcel.image.blobs]
+            digests = [one.digest for one in tagged.blobs]
             parcel.whereabouts.note(target.host, target.repository, digests)
-    return _delivered(output, pushed)
+        return _delivered(self.output, pushed, platforms_of(tagged))
 
 
-def _delivered(output: RegistryOutput, pushed: Pushed) -> Delivered:
+def _delivered(
+    output: RegistryOutput, pushed: Pushed, platforms: tuple[Platform, ...]
+) -> Delivered:
     return Delivered(
         output=str(output),
         method="pushed",
         reference=pushed.references[0],
         references=pushed.references,
         moved_bytes=pushed.sent_bytes,
+        platforms=platforms,
         digest=pushed.digest,
         blobs=BlobCounts(
             sent=pushed.count("sent"),
@@ -83,23 +77,7 @@ def _delivered(output: RegistryOutput, pushed: Pushed) -> Delivered:
     )
 
 
-def _index(parcels: Sequence[Parcel]) -> bytes:
-    """Return the index of several platforms, in an order that does not depend on the caller's."""
-    entries = sorted(
-        (parcel.image.descriptor for parcel in parcels),
-        key=lambda one: (str(one.platform), one.digest),
-    )
-    return canonical_json(
-        {
-            "schemaVersion": 2,
-            "mediaType": INDEX,
-            "manifests": [one.to_json() for one in entries],
-        }
-    )
-
-
-def _image(parcel: Parcel, target: Reference) -> PushImage:
-    image = parcel.image
+def _image(image: Documents, parcel: Parcel, target: Reference) -> PushImage:
     base = _base_repository(image.manifest_bytes, target)
     return PushImage(
         manifest=image.manifest_bytes,

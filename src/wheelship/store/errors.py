@@ -11,7 +11,14 @@ from pathlib import Path
 
 from wheelship.errors import InputError, MachineError
 
-__all__ = ["DamagedStore", "DiskFull", "InvalidLayout", "NotWritable", "disk_errors"]
+__all__ = [
+    "DamagedStore",
+    "DiskFull",
+    "InvalidLayout",
+    "LayoutLacksPlatform",
+    "NotWritable",
+    "disk_errors",
+]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
@@ -39,6 +46,12 @@ class InvalidLayout(InputError):
     """The directory is no OCI image layout, or lacks what its index names."""
 
     code = "invalid-layout"
+
+
+class LayoutLacksPlatform(InvalidLayout):
+    """The layout has the image, but not for the platform."""
+
+    code = "layout-lacks-platform"
 
 
 _STORE = "--store DIR or WHEELSHIP_STORE"

@@ -34,8 +34,9 @@ def write_image_tar(
 ) -> None:
     """Write the layout of one image to ``out``, which need not be seekable.
 
-    ``documents`` are the image's configuration and manifest, ``more`` further files at the top,
-    by name; ``reference`` is the full name with tag. Equal arguments give equal bytes.
+    ``documents`` are all its JSON blobs, ``descriptor`` is of the one that the name leads to;
+    ``more`` are further files at the top, by name; ``reference`` is the full name with tag. Equal
+    arguments give equal bytes.
 
     Raises:
         DamagedStore: a layer's bytes are not what its digest says, or it is gone.

@@ -1,35 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
-"""OCI image layouts (image-spec, image-layout.md): written by hard link, read by tag."""
+"""OCI image layouts (image-spec, image-layout.md), read by tag and platform."""
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import shlex
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wheelship.errors import InputError
-from wheelship.files.digest import file_digest
-from wheelship.files.write import is_unfinished, write_file
-from wheelship.oci.config import ImageConfig, canonical_json
+from wheelship.files.write import is_unfinished
+from wheelship.oci.config import ImageConfig
 from wheelship.oci.descriptor import INDEX, MANIFEST, Descriptor
 from wheelship.oci.digest import Digest
-from wheelship.oci.image import Documents
-from wheelship.store.errors import DamagedStore, InvalidLayout, disk_errors
-from wheelship.store.store import discard
+from wheelship.oci.platform import InvalidPlatform, Platform
+from wheelship.store.errors import InvalidLayout, LayoutLacksPlatform
 
-__all__ = ["REF_NAME", "BlobFile", "StoredImage", "read_layout", "write_layout"]
+__all__ = [
+    "REF_NAME",
+    "BlobFile",
+    "StoredImage",
+    "read_document",
+    "read_index",
+    "read_layout",
+    "read_platforms",
+    "tag_of",
+]
 
 REF_NAME = "org.opencontainers.image.ref.name"
-_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
-_NEW = ".new-"
 _JSON_BYTES = 4 * 1024 * 1024  # what other readers accept (traps §1.2)
 
 
@@ -75,6 +75,11 @@ class StoredImage:
         )
 
     @property
+    def documents(self) -> tuple[bytes, ...]:
+        """All JSON blobs: the configuration, then the manifest that names it."""
+        return self.config_bytes, self.manifest
+
+    @property
     def blobs(self) -> tuple[Descriptor, ...]:
         """The descriptors of the layers, lowest first."""
         return tuple(
@@ -83,50 +88,64 @@ class StoredImage:
         )
 
 
-def write_layout(
-    directory: Path, image: Documents, tag: str, blob: Callable[[Digest], Path]
-) -> frozenset[Digest]:
-    """Put ``image`` into the layout under ``tag``; other tags stay, blobs nobody names go.
+def read_layout(
+    directory: Path,
+    tag: str | None = None,
+    platform: Platform | None = None,
+    *,
+    native: Platform | None = None,
+) -> StoredImage:
+    """Read the image called ``tag``; without a tag the layout must hold exactly one.
 
-    The tag moves last, in one rename. Returns the digests of the blobs that were hard-linked now,
-    whose change time this altered.
-
-    Raises:
-        InvalidLayout: ``directory`` holds something else.
-        DiskFull, NotWritable: the disk refuses.
-    """
-    with disk_errors(directory, "--output oci:DIR"):
-        directory.mkdir(parents=True, exist_ok=True)
-        with _locked(directory):
-            index = _read_index(directory)
-            blobs = directory / "blobs" / "sha256"
-            blobs.mkdir(parents=True, exist_ok=True)
-            _sweep(directory, blobs)
-            linked = {
-                layer.digest
-                for layer in image.blobs
-                if _place(blob(layer.digest), blobs / layer.digest.hex)
-            }
-            for data in (image.config_bytes, image.manifest_bytes):
-                _write(blobs / Digest.of(data).hex, data)
-            _write(directory / "oci-layout", _LAYOUT)
-            entry = image.descriptor.to_json() | {"annotations": {REF_NAME: tag}}
-            kept = [one for one in index["manifests"] if _tag(one) != tag]
-            index["manifests"] = sorted([*kept, entry], key=lambda one: _tag(one) or "")
-            _write(directory / "index.json", canonical_json(index))
-            _collect(directory, index)
-            return frozenset(linked)
-
-
-def read_layout(directory: Path, tag: str | None = None) -> StoredImage:
-    """Read the image called ``tag``; without a tag the layout must hold exactly one image.
+    Of several platforms under the tag, ``platform`` is read; without it ``native``, the machine's
+    own, and without that the only one. Blobs of the others need not be there.
 
     Raises:
         InvalidLayout: no such image, or something it names is missing or damaged.
+        LayoutLacksPlatform: it is there for other platforms.
     """
-    entries = _read_index(directory)["manifests"]
-    tags = [name for name in map(_tag, entries) if name]
-    wanted = entries if tag is None else [one for one in entries if _tag(one) == tag]
+    entry = _find(directory, tag)
+    with _well_formed(directory):
+        if entry.get("mediaType") != INDEX:
+            image = _read_image(directory, entry, entry)
+            if platform not in (None, image.config.platform):
+                raise _lacking(directory, entry, platform, [str(image.config.platform)])
+            return image
+        entries = _entries_of_index(directory, entry)
+        wanted = platform or native
+        if wanted is None and len(entries) == 1:
+            (wanted,) = entries
+        if wanted is None or wanted not in entries:
+            raise _lacking(directory, entry, wanted, sorted(map(str, entries)))
+        return _read_image(directory, entries[wanted], entry)
+
+
+def read_platforms(
+    directory: Path, tag: str | None = None, platform: Platform | None = None
+) -> tuple[StoredImage, ...]:
+    """Read all images under ``tag``, one for each platform; or that of ``platform`` alone.
+
+    What an index lists beside images for linux/amd64 and linux/arm64, such as attestations, is
+    left out.
+
+    Raises:
+        InvalidLayout, LayoutLacksPlatform: as :func:`read_layout`; of any of them.
+    """
+    entry = _find(directory, tag)
+    if platform is not None or entry.get("mediaType") != INDEX:
+        return (read_layout(directory, tag, platform),)
+    with _well_formed(directory):
+        found = _entries_of_index(directory, entry)
+        if not found:
+            raise _lacking(directory, entry, None, [])
+        return tuple(_read_image(directory, found[one], entry) for one in sorted(found))
+
+
+def _find(directory: Path, tag: str | None) -> dict[str, Any]:
+    """Return the descriptor called ``tag``, of an image or an index."""
+    entries = read_index(directory)["manifests"]
+    tags = [name for name in map(tag_of, entries) if name]
+    wanted = entries if tag is None else [one for one in entries if tag_of(one) == tag]
     if len(wanted) != 1:
         found = ", ".join(tags) or "no image"
         what = "holds no image" if tag is None else f"has no tag {tag!r}"
@@ -137,20 +156,50 @@ def read_layout(directory: Path, tag: str | None = None) -> StoredImage:
             where=str(directory),
             hint=f"name one: {directory}:{tags[0]}" if tags else "build one: wheelship build",
         )
+    entry: dict[str, Any] = wanted[0]
+    return entry
+
+
+@contextmanager
+def _well_formed(directory: Path) -> Iterator[None]:
+    """Turn what a malformed document leads to into an error of the layout."""
     try:
-        return _read_image(directory, wanted[0])
+        yield
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InvalidLayout(
             f"holds a malformed document: {error!r}", where=str(directory)
         ) from error
 
 
-def _read_image(directory: Path, entry: dict[str, Any]) -> StoredImage:
-    manifest = _document(directory, entry["digest"])
+def _entries_of_index(directory: Path, entry: dict[str, Any]) -> dict[Platform, dict[str, Any]]:
+    """Return the descriptors in an index, by the platform they are for."""
+    found: dict[Platform, dict[str, Any]] = {}
+    for one in json.loads(read_document(directory, entry["digest"]))["manifests"]:
+        named = one.get("platform") or {}
+        text = "/".join(str(named.get(key, "")) for key in ("os", "architecture", "variant"))
+        try:
+            found.setdefault(Platform.parse(text.rstrip("/")), one)
+        except InvalidPlatform:
+            continue
+    return found
+
+
+def _lacking(
+    directory: Path, entry: dict[str, Any], wanted: Platform | None, found: list[str]
+) -> LayoutLacksPlatform:
+    name, there = tag_of(entry) or "the image", ", ".join(found) or "no platform known here"
+    what = f"is not for {wanted}" if wanted else "is for several platforms"
+    hint = f"--platform {found[0]}" if found else "build it: wheelship build"
+    return LayoutLacksPlatform(f"{name} {what}; it has {there}", where=str(directory), hint=hint)
+
+
+def _read_image(directory: Path, entry: dict[str, Any], named: dict[str, Any]) -> StoredImage:
+    """Read the image of a descriptor; ``named`` is the one that has the tag."""
+    manifest = read_document(directory, entry["digest"])
     document = json.loads(manifest)
     if document.get("mediaType", MANIFEST) != MANIFEST or "config" not in document:
         raise InvalidLayout("does not name an image manifest", where=str(directory))
-    config_bytes = _document(directory, document["config"]["digest"])
+    config_bytes = read_document(directory, document["config"]["digest"])
     config = ImageConfig.from_json(json.loads(config_bytes))
     if len(config.diff_ids) != len(document["layers"]):
         raise InvalidLayout("has a configuration for other layers", where=str(directory))
@@ -168,7 +217,7 @@ def _read_image(directory: Path, entry: dict[str, Any]) -> StoredImage:
         if not layer.path.is_file() or layer.path.stat().st_size != layer.size_bytes:
             raise InvalidLayout(f"lacks the blob {layer.digest}, or a part", where=str(directory))
     return StoredImage(
-        reference=_tag(entry) or "latest",
+        reference=tag_of(named) or "latest",
         manifest=manifest,
         config_bytes=config_bytes,
         config=config,
@@ -176,48 +225,12 @@ def _read_image(directory: Path, entry: dict[str, Any]) -> StoredImage:
     )
 
 
-def _place(source: Path, target: Path) -> bool:
-    """Make ``target`` the same blob as ``source``; return whether a link was made."""
-    if not source.is_file():
-        raise DamagedStore(
-            f"the store lost the blob {source.name} a moment ago",
-            where=str(source),
-            hint="run the same command again: the layer is made anew",
-        )
-    with suppress(OSError):
-        if target.samefile(source) and not target.is_symlink():
-            return False
-    if not target.is_file() or target.is_symlink():
-        discard(target)
-    work = Path(tempfile.mkdtemp(dir=target.parent, prefix=_NEW)) / "blob"
-    try:
-        try:
-            work.hardlink_to(source)
-            linked = True
-        except OSError:  # another file system, or one without hard links
-            linked = False
-            if target.is_file() and file_digest(target).hex == target.name:
-                return False  # reading is cheaper than writing gigabytes again
-            shutil.copyfile(source, work)
-        work.replace(target)
-    finally:
-        shutil.rmtree(work.parent, ignore_errors=True)
-    return linked
+def read_index(directory: Path) -> dict[str, Any]:
+    """Return ``index.json``; of a directory that is empty or being made, one without images.
 
-
-def _write(path: Path, data: bytes) -> None:
-    if path.is_file() and not path.is_symlink() and path.read_bytes() == data:
-        return
-    if path.is_dir() and not path.is_symlink():
-        raise InvalidLayout(
-            f"has a directory in the place of {path.name}",
-            where=str(path),
-            hint=f"remove it and build again\nrm -r {shlex.quote(str(path))}",
-        )
-    write_file(path, data)
-
-
-def _read_index(directory: Path) -> dict[str, Any]:
+    Raises:
+        InvalidLayout: it is another kind of directory, or the file cannot be read.
+    """
     path = directory / "index.json"
     if not path.exists():
         # A first build that was interrupted leaves the layout's own names, but no index yet.
@@ -233,7 +246,7 @@ def _read_index(directory: Path) -> dict[str, Any]:
         index: dict[str, Any] = json.loads(path.read_bytes())
         for entry in index["manifests"]:
             Digest.parse(entry["digest"])
-            _tag(entry)
+            tag_of(entry)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidLayout(
             "has an unreadable index.json",
@@ -244,7 +257,12 @@ def _read_index(directory: Path) -> dict[str, Any]:
     return index
 
 
-def _document(directory: Path, digest: str) -> bytes:
+def read_document(directory: Path, digest: str) -> bytes:
+    """Return a JSON blob.
+
+    Raises:
+        InvalidLayout: it is missing, damaged, or longer than readers take.
+    """
     path = _blob_path(directory, digest)
     try:
         data = path.read_bytes() if path.stat().st_size <= _JSON_BYTES else b""
@@ -259,52 +277,7 @@ def _blob_path(directory: Path, digest: str) -> Path:
     return directory / "blobs" / "sha256" / Digest.parse(digest).hex
 
 
-def _tag(entry: dict[str, Any]) -> str | None:
+def tag_of(entry: dict[str, Any]) -> str | None:
+    """Return the name that an entry of ``index.json`` gives its image."""
     name = (entry.get("annotations") or {}).get(REF_NAME)
     return name if isinstance(name, str) else None
-
-
-def _sweep(*directories: Path) -> None:
-    """Remove the unfinished work of a killed process; as we hold the lock, it is nobody's."""
-    found = (one for directory in directories for one in directory.iterdir())
-    for left in (one for one in found if is_unfinished(one.name)):
-        if left.is_dir():
-            shutil.rmtree(left, ignore_errors=True)
-        else:
-            left.unlink(missing_ok=True)
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Let one process at a time change the layout; builds of two variants share it."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _collect(directory: Path, index: dict[str, Any]) -> None:
-    """Remove blobs that no tag reaches any more; keep all when something cannot be read."""
-    try:
-        reached = _reached(directory, [one["digest"] for one in index["manifests"]])
-    except (InputError, ValueError, KeyError, TypeError, AttributeError):
-        return
-    for blob in (directory / "blobs" / "sha256").iterdir():
-        if blob.name not in reached:
-            with suppress(OSError):
-                blob.unlink()
-
-
-def _reached(directory: Path, pending: list[str]) -> set[str]:
-    """Return the file names of the blobs that the documents called ``pending`` lead to."""
-    reached: set[str] = set()
-    while pending:
-        digest = pending.pop()
-        reached.add(Digest.parse(digest).hex)
-        document = json.loads(_document(directory, digest))
-        pending += [one["digest"] for one in document.get("manifests", ())]
-        children = [*document.get("layers", ()), document.get("config") or {}]
-        reached.update(Digest.parse(one["digest"]).hex for one in children if one)
-    return reached

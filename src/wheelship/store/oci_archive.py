@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from wheelship.oci.digest import Digest
-from wheelship.oci.image import Documents
+from wheelship.oci.index import Tagged
 from wheelship.store.image_tar import write_image_tar
 
 __all__ = ["write_oci_archive"]
@@ -16,12 +16,14 @@ __all__ = ["write_oci_archive"]
 
 def write_oci_archive(
     out: BinaryIO,
-    image: Documents,
+    image: Tagged,
     layers: list[tuple[Digest, Path]],
     reference: str,
     advance: Callable[[int], None] | None = None,
 ) -> None:
     """Write the archive to ``out``, which need not be seekable; equal images give equal bytes.
+
+    Images of several platforms are one index under the reference.
 
     Raises:
         DamagedStore: a layer's bytes are not what its digest says, or it is gone.
@@ -29,7 +31,7 @@ def write_oci_archive(
     write_image_tar(
         out,
         descriptor=image.descriptor,
-        documents=(image.config_bytes, image.manifest_bytes),
+        documents=image.documents,
         layers=layers,
         reference=reference,
         more={},

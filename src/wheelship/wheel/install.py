@@ -21,7 +21,7 @@ from wheelship.wheel.reader import Wheel
 from wheelship.wheel.record import Row, encode_sha256, render_record
 from wheelship.wheel.script import check_script_name, console_script, parse_scripts, retarget
 
-__all__ = ["installed_entries", "python_sources"]
+__all__ = ["installed_entries", "omitted_files", "python_sources"]
 
 _INSTALLER = b"wheelship\n"
 # "Recording installed projects": who installs writes these, and they are no longer true elsewhere.
@@ -133,6 +133,17 @@ def _relative(path: str, environment: Environment) -> str:
 def _made(path: str, data: bytes, mode: int) -> tuple[File, Row]:
     digest = encode_sha256(hashlib.sha256(data).hexdigest())
     return File(path=path, mode=mode, content=InMemory(data)), Row(path, digest, len(data))
+
+
+def omitted_files(
+    wheel: Wheel, environment: Environment, omit: tuple[str, ...]
+) -> Iterator[tuple[str, int]]:
+    """Yield, for each file that :func:`installed_entries` leaves out, the glob and its bytes."""
+    for entry, row in _files(wheel, environment):
+        relative = _relative(entry.path, environment)
+        matching = next((glob for glob in omit if fnmatch.fnmatchcase(relative, glob)), None)
+        if matching is not None:
+            yield matching, row.size_bytes or 0
 
 
 def python_sources(

@@ -198,19 +198,21 @@ def shell() -> Iterator[Shell]:
 
 # --- a site of its own ---
 
-BASE = (
-    make_deb(
-        "base-files",
-        architecture=ARCHITECTURE,
-        members=[
-            TarMember(f"./{path}/", mode=0o755, kind=_DIRECTORY)
-            for path in ("etc", "usr", "usr/bin", "usr/lib", "tmp")
-        ],
-    ),
-    make_deb(
-        "python3.11-minimal", architecture=ARCHITECTURE, files={"usr/bin/python3.11": b"\x7fELF"}
-    ),
-)
+
+def base_of(architecture: str) -> tuple[MadeDeb, ...]:
+    """Return the packages of a base; its Python is one by name only."""
+    folders = ("etc", "usr", "usr/bin", "usr/lib", "tmp")
+    members = [TarMember(f"./{path}/", mode=0o755, kind=_DIRECTORY) for path in folders]
+    program = b"\x7fELF" if architecture == ARCHITECTURE else b"\x7fELF of " + architecture.encode()
+    return (
+        make_deb("base-files", architecture=architecture, members=members),
+        make_deb(
+            "python3.11-minimal", architecture=architecture, files={"usr/bin/python3.11": program}
+        ),
+    )
+
+
+BASE = base_of(ARCHITECTURE)
 
 NOISE = random.Random(0).randbytes(60_000)
 """Content that no codec makes smaller: the wheel does not fit into one buffer."""
@@ -265,18 +267,25 @@ class Site:
 
     def base(self, *system: MadeDeb) -> None:
         """Lock a base of made packages, with ``system`` asked for beyond it, and offer them."""
-        packages = [deb.locked() for deb in BASE]
+        write_lock(self.root / "wheelship.lock", [self._base(ARCHITECTURE, system)])
+
+    def bases(self, *architectures: str) -> None:
+        """Lock bases for several architectures, and offer their packages."""
+        write_lock(self.root / "wheelship.lock", [self._base(one) for one in architectures])
+
+    def _base(self, architecture: str, system: Sequence[MadeDeb] = ()) -> DebianLock:
+        base = base_of(architecture)
+        packages = [deb.locked() for deb in base]
         packages += [deb.locked(group="system", requested=True) for deb in system]
-        for deb in (*BASE, *system):
+        for deb in (*base, *system):
             self.index.documents[f"/debian/{deb.filename}"] = deb.data
         suite = LockedSuite(name="bookworm", archive="main", date="2026-07-01T00:00:00Z")
-        lock = DebianLock(
+        return DebianLock(
             release="bookworm",
-            architecture=ARCHITECTURE,
+            architecture=architecture,
             suites=(suite,),
             packages=tuple(sorted(packages, key=lambda one: one.name)),
         )
-        write_lock(self.root / "wheelship.lock", [lock])
 
     def run(self, *arguments: str, status: int = 0, prefix: Sequence[str] = ()) -> Ran:
         """Run ``wheelship arguments…`` and require its exit status.

@@ -73,7 +73,7 @@ def test_a_wrong_hash_in_a_group_names_the_wheel_and_the_file(site: Any) -> None
     ("name", "says"),
     [
         ("gamma", "gamma installs a file where alpha has a directory"),
-        ("beta", "beta 1.0 holds a file where alpha 1.0 holds a directory"),
+        ("delta", "delta 1.0 holds a file where alpha 1.0 holds a directory"),
     ],
     ids=["in one layer", "in two layers"],
 )

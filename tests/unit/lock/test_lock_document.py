@@ -17,10 +17,8 @@ from wheelship.lock.errors import InvalidLock, LockNotWritable, NotAWheel
 from wheelship.lock.inputs import LockInputs
 from wheelship.lock.model import (
     BuildRequirement,
-    LockChange,
     LockedSource,
     LockedWheel,
-    compare_locks,
 )
 from wheelship.lock.read import parse_lock, read_lock
 from wheelship.lock.selection import Selection, load_selection, selection_key
@@ -253,19 +251,6 @@ def test_lock_that_cannot_be_written_is_left_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(LockNotWritable):
         write_lock(lock_path(tmp_path, "cpu"), "text")
     assert [one.name for one in tmp_path.iterdir()] == ["pylock.cpu.toml"]
-
-
-def test_changes_between_locks() -> None:
-    old = [("same", "1"), ("bumped", "1"), ("gone", "3"), ("split", "1")]
-    new = [("same", "1"), ("bumped", "2"), ("new", "4"), ("split", "1"), ("split", "2")]
-    change = compare_locks(old, new)
-    assert change == LockChange(
-        added=(("new", "4"),),
-        removed=(("gone", "3"),),
-        changed=(("bumped", "1", "2"), ("split", "1", "1, 2")),
-    )
-    assert change
-    assert not compare_locks(old, old[::-1])
 
 
 def test_tags_and_label_of_a_wheel(tmp_path: Path) -> None:

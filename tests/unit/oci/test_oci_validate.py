@@ -428,6 +428,41 @@ def test_a_nested_index_is_followed(layout: Layout) -> None:
     assert "is missing or not" in problem
 
 
+def index_of(layout: Layout, *entries: Document) -> list[str]:
+    """Return what is wrong when the layout's name leads to an index of its manifest, changed so."""
+    layout.index.pop("manifests", None)
+    layout.write()
+    (manifest,) = json.loads((layout.directory / "index.json").read_bytes())["manifests"]
+    manifest.pop("platform")
+    document = {
+        "schemaVersion": 2,
+        "mediaType": INDEX,
+        "manifests": [manifest | e for e in entries],
+    }
+    layout.index["manifests"] = [layout.put(json.dumps(document).encode(), INDEX)]
+    return layout.problems()
+
+
+def test_an_index_has_one_manifest_for_each_platform(layout: Layout) -> None:
+    amd64 = {"platform": {"os": "linux", "architecture": "amd64"}}
+    assert index_of(layout, amd64) == []
+    assert index_of(layout, {}) == [], "the only one need not say what it is for"
+    (problem,) = index_of(layout, amd64, amd64)
+    assert problem.endswith("lists several manifests for linux/amd64")
+    (problem,) = index_of(layout, amd64, {})
+    assert problem.endswith("lists several manifests, and not all say for which platform")
+    assert index_of(layout)[0].endswith("lists nothing")
+    found = index_of(layout, amd64, {"platform": {"os": "linux", "architecture": "arm64"}})
+    assert [one.partition(",")[0][:14] for one in found] == ["the index says"]
+
+
+def test_what_is_attached_to_images_is_no_second_image(layout: Layout) -> None:
+    """BuildKit's attestations are all for the platform unknown/unknown."""
+    unknown = {"platform": {"os": "unknown", "architecture": "unknown"}}
+    layout.config |= {"os": "unknown", "architecture": "unknown"}
+    assert [one for one in index_of(layout, unknown, unknown) if "several" in one] == []
+
+
 def test_a_name_that_leads_to_two_manifests_is_found(layout: Layout) -> None:
     layout.entry["annotations"] = {REF_NAME: "cpu"}
     layout.write()

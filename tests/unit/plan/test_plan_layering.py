@@ -51,11 +51,26 @@ def test_a_wheel_is_heavy_from_two_megabytes_on(size: int, own: int) -> None:
 def test_light_wheels_are_grouped_by_name_alone() -> None:
     layering = arrange(LIGHT, 40)
     assert layering.own == ()
-    assert len(layering.groups) == GROUPS
+    assert len(layering.groups) == GROUPS - GROUPS // 4
     assert all(group == sorted(group) for group in names(layering))
     assert sorted(name for group in names(layering) for name in group) == sorted(
         one.name for one in LIGHT
     )
+
+
+def test_wheels_for_one_platform_do_not_spoil_the_groups_of_pure_ones() -> None:
+    """Pure wheels and their bytecode are the same layers in the images of all architectures."""
+    binary = {
+        machine: [wheel(f"bin-{n}", tags=f"cp311-cp311-linux_{machine}") for n in range(9)]
+        for machine in ("x86_64", "aarch64")
+    }
+    ours, others = (arrange([*LIGHT, *found], 40) for found in binary.values())
+    assert len(ours.groups) == GROUPS
+    pure = [group for group in ours.groups if group[0].filename.endswith("-any.whl")]
+    assert len(pure) == GROUPS - GROUPS // 4
+    assert [group for group in others.groups if group in ours.groups] == pure
+    assert set(pure) <= set(ours.bytecode_groups()) & set(others.bytecode_groups())
+    assert pure == list(arrange(LIGHT, 40).groups), "what joins elsewhere moves none of them"
 
 
 def test_nothing_gives_no_groups() -> None:

@@ -114,6 +114,8 @@ VARIANT = Variant(
     port=8000,
 )
 
+PYTHON = "python3.11-minimal"
+
 BASE = debian()
 
 INPUTS = Inputs(
@@ -333,10 +335,78 @@ def test_bytecode_can_be_left_out() -> None:
     assert by_recipe(plan, BytecodeRecipe) == []
     (python,), (application,) = by_recipe(plan, PythonRecipe), by_recipe(plan, ApplicationRecipe)
     assert isinstance(python.recipe, PythonRecipe)
-    assert python.recipe.bytecode is False
+    assert python.recipe.maker is None
     assert isinstance(application.recipe, ApplicationRecipe)
-    assert application.recipe.lock is None
+    assert application.recipe.maker is None
     assert changed(variant(bytecode="none")) == {"PythonRecipe": 1, "ApplicationRecipe": 1}
+
+
+# Another architecture
+
+
+def on_arm(version: str = "3.11.2-6", **changes: object) -> Inputs:
+    """Return the inputs of the arm64 image, with pure wheels only and amd64's Python as maker."""
+    packages = [package(one, version, architecture="arm64") for one in ("libc6", PYTHON)]
+    inputs = replace(
+        INPUTS,
+        platform=ARM64,
+        base=debian(*packages, architecture="arm64"),
+        maker=BASE,
+        wheels=WHEELS[2:],
+    )
+    return replace(inputs, **changes)  # type: ignore[arg-type]
+
+
+def keys_of(inputs: Inputs) -> dict[str, set[Digest]]:
+    """Return the keys of the layers by the kind of their recipe."""
+    keys: dict[str, set[Digest]] = {}
+    for layer in plan_image(inputs).layers:
+        keys.setdefault(type(layer.recipe).__name__, set()).add(layer.key)
+    return keys
+
+
+def test_images_of_two_architectures_share_all_but_what_differs() -> None:
+    """Pure wheels, their bytecode and the application are made once; the base's differ."""
+    ours, others = keys_of(replace(INPUTS, wheels=WHEELS[2:])), keys_of(on_arm())
+    different = {kind for kind in ours if ours[kind] != others[kind]}
+    assert different == {"BaseRecipe", "PythonRecipe"}
+    assert ours["BytecodeRecipe"]
+
+
+def test_an_image_has_the_same_keys_wherever_it_is_built() -> None:
+    """An arm64 machine compiles with the image's own interpreter, of the same version."""
+    assert keys_of(on_arm()) == keys_of(on_arm(maker=None))
+
+
+def test_keys_name_the_interpreter_that_compiled() -> None:
+    """A security update reaches one architecture before the other: equal keys, equal bytes."""
+    old, new = on_arm("3.11.2-5"), on_arm("3.11.2-5", maker=None)
+    different = {kind for kind, keys in keys_of(old).items() if keys != keys_of(new)[kind]}
+    assert different == {"PythonRecipe", "BytecodeRecipe", "ApplicationRecipe"}
+    shared = keys_of(replace(INPUTS, wheels=WHEELS[2:]))
+    assert keys_of(old)["BytecodeRecipe"] == shared["BytecodeRecipe"]
+    assert keys_of(old)["PythonRecipe"] != keys_of(on_arm())["PythonRecipe"]
+
+
+def test_every_recipe_knows_who_compiles() -> None:
+    plan = plan_image(on_arm())
+    recipes = [layer.recipe for layer in plan.layers]
+    makers = [one.maker for one in recipes if isinstance(one, BytecodeRecipe | ApplicationRecipe)]
+    assert set(makers) == {BASE}
+    (python,) = (one for one in recipes if isinstance(one, PythonRecipe))
+    assert (python.lock.architecture, python.maker) == ("arm64", BASE)  # type: ignore[union-attr]
+
+
+def test_bytecode_that_nobody_can_make_is_left_out_and_the_image_says_so() -> None:
+    plan = plan_image(on_arm(maker=None, bytecode_left_out="x has no image for linux/amd64"))
+    assert by_recipe(plan, BytecodeRecipe) == []
+    assert plan.bytecode_left_out == "x has no image for linux/amd64"
+    labels = dict(plan.run.labels)
+    assert labels["wheelship.bytecode"] == "left out: x has no image for linux/amd64"
+    assert "wheelship.bytecode" not in dict(plan_image(INPUTS).run.labels)
+    assert keys_of(on_arm(bytecode_left_out="x")) == keys_of(
+        on_arm(variant=replace(VARIANT, bytecode="none"))
+    )
 
 
 # How the image is run

@@ -55,7 +55,11 @@ VALUES = [
     ("budget = 3.4", "a size", "340 MB"),
     ("budget = 0", "makes no sense", ""),
     ('budget = { transfers = "1 GB" }', "unknown key", "transfer"),
-    ('budget = { "linux/arm64" = "1 GB" }', "not supported yet", ""),
+    ('budget = { "linux/arm" = "1 GB" }', "unknown platform linux/arm", "linux/arm64"),
+    ('budget = { "linux/arm64" = { transfers = "1 GB" } }', "unknown key", "transfer"),
+    ('budget = { "linux/arm64" = { "linux/arm64" = "1 GB" } }', "unknown key", "transfer"),
+    ('budget = { "linux/arm64" = true }', "must be a size", "340 MB"),
+    ('budget = { "linux/arm64" = 1, "linux/arm64/v8" = 2 }', "once more", "remove"),
     ('health = "healthz"', "no path", "/healthz"),
     ('health = { interval = "30s" }\nport = 1', "names no path", "path"),
     ('health = { path = "/", interval = "30" }\nport = 1', "no duration", "30s"),
@@ -193,7 +197,12 @@ PROJECTS = [
     (A1 + '[dependency-groups]\na = "torch"', "a list of strings"),
     (A1 + '[dependency-groups]\n"a b" = []', "no valid name"),
     (A1 + '[dependency-groups]\na = [{ include-group = "b c" }]', "no valid name"),
-    (A1 + 'dependencies = ["B"]\n[tool.uv.sources]\nb = { git = "https://x" }', "git"),
+    (A1 + 'dependencies = ["B"]\n[tool.uv.sources]\nb = { index = "x" }', "named 'x'"),
+    (A1 + 'dependencies = ["B"]\n[tool.uv.sources]\nb = { editable = true }', "names no source"),
+    (A1 + "[tool.uv]\nno-binary = true", "an image is made of wheels"),
+    (A1 + "[[tool.uv.index]]\nname = 'x'", "an index has no url"),
+    (A1 + "[tool.uv]\nexclude-newer = 2026-01-01", "nothing that uv could read"),
+    (A1 + "[tool.uv]\noverride-dependencies = ['a b']", "no dependency specifier"),
 ]  # fmt: skip
 
 

@@ -118,11 +118,31 @@ extras = ["Diarize"]
     assert gpu.health == Health(path="/up", port=9000)
     assert gpu.writable == ()  # an empty list is a value and wins
     assert gpu.budget == Budget(transfer_bytes=2_500_000_000, unpacked_bytes=6 * 1024**3, layers=30)
+    assert gpu.budget.of(Platform("arm64")) == gpu.budget
     assert rocm.accelerator is Accelerator.ROCM  # from the variant's name
     assert rocm.extras == ("diarize",)
     assert rocm.health == Health(path="/up", port=8000)
     assert rocm.env == {"A": "project", "B": "project"}
     assert rocm.budget == Budget(transfer_bytes=1_000_000_000)
+
+
+def test_a_platform_has_limits_of_its_own_and_those_for_all_for_the_rest(read: Read) -> None:
+    text = """\
+platforms = ["linux/amd64", "linux/arm64"]
+budget = { transfer = "340 MB", layers = 30, "linux/arm64" = "360 MB" }
+
+[tool.wheelship.variants.gpu]
+accelerator = "cpu"
+budget = { unpacked = "1 GB", "linux/amd64" = { transfer = "1 MB", unpacked = "2 GB" } }
+"""
+    variants = read(pyproject(f'default-variant = "gpu"\n{text}')).variants
+    budget = variants["gpu"].budget
+    amd64, arm64 = budget.of(Platform("amd64")), budget.of(Platform("arm64"))
+    assert amd64 == Budget(transfer_bytes=1_000_000, unpacked_bytes=2_000_000_000)
+    assert arm64 == Budget(unpacked_bytes=1_000_000_000)
+    alone = read(pyproject(text.partition("[tool")[0])).variants["cpu"]
+    assert alone.budget.of(Platform("amd64")) == Budget(transfer_bytes=340_000_000, layers=30)
+    assert alone.budget.of(Platform("arm64")) == Budget(transfer_bytes=360_000_000, layers=30)
 
 
 def test_every_other_key(read: Read) -> None:

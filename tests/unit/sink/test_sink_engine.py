@@ -27,6 +27,7 @@ from wheelship.engine.errors import (
 from wheelship.errors import ExitStatus, NetworkError, WheelshipError
 from wheelship.events import Event, Finished, Warned, discard
 from wheelship.oci.digest import Digest
+from wheelship.oci.platform import Platform
 from wheelship.sink import engine as engine_module
 from wheelship.sink.engine import EngineSink
 from wheelship.sink.model import Delivered, Parcel
@@ -110,6 +111,7 @@ def test_an_engine_pulls_by_digest_and_keeps_no_other_name(engine: Engine) -> No
         method="pulled",
         reference="team/demo:cpu",
         moved_bytes=len(engine.load.image.manifest_bytes),
+        platforms=(Platform("amd64"),),
     )
     pulled = engine.call("pull").split()
     assert pulled[1:3] == ["--quiet", "--platform=linux/amd64"]

@@ -46,10 +46,10 @@ def test_what_cannot_be_written_is_told_what_can(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["oci:dist:v1", "docker-archive:a.tar"])
-def test_one_place_is_not_for_two_images(text: str) -> None:
+def test_one_place_is_not_for_two_variants(text: str) -> None:
     outputs = [parse_output("oci:dist", HERE), parse_output(text, HERE)]
     refuse_collisions(outputs, 1)
     refuse_collisions(outputs[:1], 2)
-    with pytest.raises(InvalidOutput, match="2 are built") as caught:
+    with pytest.raises(InvalidOutput, match="2 variants are built") as caught:
         refuse_collisions(outputs, 2)
     assert caught.value.where == str(outputs[1])

@@ -17,11 +17,12 @@ from wheelship.events import Finished, discard
 from wheelship.fetch.connection import Connections
 from wheelship.fetch.retry import Policy
 from wheelship.oci.digest import Digest
+from wheelship.oci.platform import Platform
 from wheelship.registry.client import RegistryClient
 from wheelship.registry.helper import Helpers
 from wheelship.registry.keychain import Keychain
-from wheelship.sink.deliver import deliver, push
-from wheelship.sink.model import BlobCounts, Parcel, Tools
+from wheelship.sink.deliver import deliver
+from wheelship.sink.model import BlobCounts, Parcel, Tools, join_parcels
 from wheelship.sink.output import InvalidOutput, RegistryOutput, parse_output, refuse_collisions
 from wheelship.sink.whereabouts import Whereabouts
 from wheelship.store.errors import DamagedStore
@@ -96,10 +97,10 @@ def test_what_is_no_place_is_refused(text: str, hint: str) -> None:
 
 def test_one_tag_is_not_for_two_variants() -> None:
     tagged = [parse_output("registry:example.org/app:1", Path("/"))]
-    refuse_collisions(tagged, 2, 1)
-    refuse_collisions([parse_output("registry:example.org/app", Path("/"))], 4, 2)
+    refuse_collisions(tagged, 1)
+    refuse_collisions([parse_output("registry:example.org/app", Path("/"))], 2)
     with pytest.raises(InvalidOutput, match="2 variants are built") as caught:
-        refuse_collisions(tagged, 2, 2)
+        refuse_collisions(tagged, 2)
     assert "registry:example.org/app" in (caught.value.hint or "")
 
 
@@ -135,15 +136,14 @@ def test_layers_that_are_there_are_not_asked_for(
     assert load.asked == []
 
 
-def test_several_platforms_are_one_index(
-    registry: FakeRegistry, tools: Tools, load: Any, tmp_path: Path
-) -> None:
+def test_several_platforms_are_one_index(registry: FakeRegistry, tools: Tools, load: Any) -> None:
     """In any order the same bytes."""
     other = make_image(load.store, [], architecture="arm64")
     second = replace(load.parcel(), image=other)
     place = replace(output(registry, "a"), tags=("1-cpu", "cpu"))
-    (done,) = push([load.parcel(), second], [place], tools, discard)
-    (again,) = push([second, load.parcel()], [place], tools, discard)
+    (done,) = deliver(join_parcels([load.parcel(), second]), [place], tools, discard)
+    (again,) = deliver(join_parcels([second, load.parcel()]), [place], tools, discard)
+    assert done.platforms == (Platform("amd64"), Platform("arm64"))
     assert again.digest == done.digest
     held = registry.repository("a")
     assert held.tags == {"1-cpu": str(done.digest), "cpu": str(done.digest)}
@@ -154,8 +154,9 @@ def test_several_platforms_are_one_index(
         "arm64": str(other.descriptor.digest),
     }
     assert registry.missing("a", "cpu") == []
-    assert push([load.parcel()], [], Tools(), discard) == ()
-    del tmp_path
+    (alone,) = deliver(second, [place], tools, discard)
+    assert alone.digest == other.descriptor.digest, "a tag is what the last build named"
+    assert held.tags["cpu"] == str(other.descriptor.digest)
 
 
 @pytest.mark.parametrize("host", ["registry", "example.org"])

@@ -17,9 +17,10 @@ from wheelship.errors import ExitStatus
 from wheelship.oci.digest import Digest
 from wheelship.oci.image import Image
 from wheelship.oci.validate import problems_of_layout
-from wheelship.store import layout as module
+from wheelship.store import layout_writer as module
 from wheelship.store.errors import DamagedStore, InvalidLayout, NotWritable
-from wheelship.store.layout import REF_NAME, read_layout, write_layout
+from wheelship.store.layout import REF_NAME, read_layout
+from wheelship.store.layout_writer import write_layout
 from wheelship.store.store import Store
 from wheelship.testing.image import make_image
 
@@ -468,7 +469,7 @@ def test_layouts_of_one_directory_are_written_one_after_the_other(
 
     other = make_image(store, one("base"), one("cuda"))
     inside: list[int] = []
-    read_index = module._read_index
+    read_index = module.read_index
 
     def slow(directory: Path) -> dict[str, Any]:
         inside.append(1)
@@ -478,7 +479,7 @@ def test_layouts_of_one_directory_are_written_one_after_the_other(
         inside.pop()
         return found
 
-    monkeypatch.setattr(module, "_read_index", slow)
+    monkeypatch.setattr(module, "read_index", slow)
     threads = [
         threading.Thread(target=write_layout, args=(tmp_path, image, f"cpu{n}", store.blob))
         for n in range(3)

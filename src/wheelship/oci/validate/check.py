@@ -94,12 +94,15 @@ class _Walk:
         self._look_around(names)
 
     def _index(self, where: str, index: Document, depth: int) -> Iterator[str]:
-        if index.get("schemaVersion") != 2 or index.get("mediaType") != INDEX:  # noqa: PLR2004
+        # image-index.md: it SHOULD say its media type; skopeo's does not.
+        if index.get("schemaVersion") != 2 or index.get("mediaType", INDEX) != INDEX:  # noqa: PLR2004
             yield f"{where} is no image index"
         if "config" in index or "layers" in index:
             # Who reads it as a manifest sees another image (CVE-2021-41190).
             yield f"{where} is an index and a manifest at once"
         yield from _annotations(where, index)
+        if depth:
+            yield from _platforms(where, index["manifests"])
         for entry in index["manifests"]:
             yield from _annotations(f"the entry {entry['digest']}", entry)
             data = self._blob(entry)
@@ -231,6 +234,20 @@ def _annotations(where: str, document: Document) -> Iterator[str]:
             yield f"{where} has a malformed annotation {key!r}"
         elif key == _REF_NAME and not _REF.fullmatch(value):
             yield f"{where} has the name {value!r}, which is none"
+
+
+def _platforms(where: str, entries: list[Document]) -> Iterator[str]:
+    """Check that an engine finds exactly one manifest for each platform (image-index.md)."""
+    if not entries:
+        yield f"{where} lists nothing"
+    named = [entry.get("platform") for entry in entries]
+    if len(entries) > 1 and None in named:
+        yield f"{where} lists several manifests, and not all say for which platform"
+    keys = ("os", "architecture", "variant", "os.version")
+    found = ["/".join(one[key] for key in keys if key in one) for one in named if one is not None]
+    # What BuildKit attaches to images is for no platform: unknown/unknown, once for each image.
+    for platform in sorted({one for one in found if found.count(one) > 1} - {"unknown/unknown"}):
+        yield f"{where} lists several manifests for {platform}"
 
 
 def _twice(entries: list[Document]) -> Iterator[str]:
