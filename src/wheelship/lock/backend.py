@@ -144,7 +144,11 @@ def _pinned(
     inner = replace(
         resolver,
         name=f"build-of-{source.name}",
-        inputs=replace(resolver.inputs, requirements=requirements, constraints=(), exclude=()),
+        # What the project says of its own requirements is not said of those of a build.
+        inputs=replace(
+            resolver.inputs, requirements=requirements, constraints=(), exclude=(), overrides=()
+        ),
+        uv_sources=(),
         rules=None,
     )
     chosen: dict[str, dict[str, LockedWheel]] = {}
@@ -153,7 +157,8 @@ def _pinned(
     for architecture in _ARCHITECTURES:
         machine = replace(target, platform=Platform(architecture))
         try:
-            wheels = inner.resolve(machine, preferred, upgrade)
+            pins_of = {name: (version,) for name, version in preferred.items()}
+            wheels = inner.resolve(machine, pins_of, upgrade)
         except Unresolvable as error:
             refused = error
             continue
