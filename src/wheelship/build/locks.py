@@ -146,6 +146,9 @@ def _check_known(
         return  # what is not locked yet may bring anything
     known = {name for lock in locks for name, _ in lock.versions()}
     known |= {
+        name for lock in locks for row in lock.build_pins(lambda _: True).values() for name in row
+    }
+    known |= {
         requirement_name(text)
         for one in chosen
         for text in chosen_requirements(request.project, one)

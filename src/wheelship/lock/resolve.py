@@ -129,6 +129,7 @@ class Resolver:
         own = self._own_routes((*self.uv_sources, *built), direct | members, local, target)
         others = [one for one in wanted if requirement_name(one.name) not in own]
         sources = set(check_can_be_had(others, building=self.rules is not None))
+        sources |= {one.package for one in own.values() if one.place and one.place.fields}
         if self.rules is not None:
             sources |= set(self.settings.no_binary)
         constraints = (*self.inputs.constraints, *held)
@@ -187,6 +188,7 @@ class Resolver:
             settings=self.settings,
             row=self.row,
             target=target,
+            building=self.rules is not None,
         )
         for warning in warnings:
             if warning not in self._said:
@@ -297,7 +299,7 @@ class _Run:
         return places
 
     def _prefers(self, own: SourceRoute, routes: Mapping[str, Route]) -> bool:
-        if own.place is None or own.place.kind == "url":
+        if own.place is None or own.place.kind in ("url", "source"):
             return True
         route = routes.get(own.package)
         replaced = self.resolver.sources.torch_index is not None

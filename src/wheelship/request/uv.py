@@ -48,6 +48,7 @@ class UvSource:
         package: normalised name.
         place: name of an index, URL, absolute path, or words for what must be built.
         marker: under which it holds; empty for always.
+        fields: of what must be built, the table as uv reads it; empty where nothing can be.
         extra, group: normalised name of the extra or dependency group whose requirements it is for.
     """
 
@@ -57,6 +58,7 @@ class UvSource:
     marker: str = ""
     extra: str | None = None
     group: str | None = None
+    fields: tuple[tuple[str, str], ...] = ()
 
     def applies(self, extras: Collection[str], groups: Collection[str]) -> bool:
         """Tell whether it holds where these extras and groups are chosen, markers aside."""

@@ -530,3 +530,57 @@ def test_a_commit_or_repository_that_is_gone(site: Any, repository: Repository) 
         status=4,
         says=["cannot be cloned"],
     )
+
+
+# --- what the project tells uv about its sources ---
+
+
+def tell_uv(site: Any, text: str) -> None:
+    site.project("alpha", "gamma")
+    with (site.root / "pyproject.toml").open("a") as stream:
+        stream.write(f"\n{text}\n")
+
+
+@pytest.mark.parametrize("kind", ["path", "git", "workspace"])
+def test_sources_of_uv_are_built(
+    site: Any, repository: Repository, kind: str, builds: list[str]
+) -> None:
+    offer(site, tool("1.0"))
+    named = gamma(more={"pyproject.toml": PROJECT})
+    if kind == "git":
+        first = repository.commit(named, "lib")
+        repository.git("tag", "v1")
+        repository.commit(gamma(more={"pyproject.toml": PROJECT, "other": b""}), "lib")
+        url = repository.place.as_uri()
+        tell_uv(
+            site,
+            f'[tool.uv.sources]\ngamma = {{ git = "{url}", tag = "v1", subdirectory = "lib" }}',
+        )
+    elif kind == "path":
+        named.unpack(site.root.parent / "lib")
+        tell_uv(site, '[tool.uv.sources]\ngamma = { path = "../lib", editable = true }')
+    else:
+        named.unpack(site.root / "packages" / "lib")
+        tell_uv(
+            site,
+            '[tool.uv.workspace]\nmembers = ["packages/*"]\n'
+            "[tool.uv.sources]\ngamma = { workspace = true }",
+        )
+    assert packages_of(site.build())["gamma"] == "1.0"
+    if kind == "git":
+        assert locked(site)["vcs"]["commit-id"] == first
+    else:
+        expected = "../lib" if kind == "path" else "packages/lib"
+        assert locked(site)["directory"] == {"path": expected}
+    site.build("--locked")
+    assert builds == ["gamma"]
+
+
+PROJECT = b"""
+[build-system]
+requires = ["made_backend"]
+build-backend = "made_backend"
+[project]
+name = "gamma"
+version = "1.0"
+"""
