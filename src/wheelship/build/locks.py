@@ -145,6 +145,8 @@ def _check_known(
     if len(locks) < len(chosen):
         return  # what is not locked yet may bring anything
     known = {name for lock in locks for name, _ in lock.versions()}
+    built = [pins for lock in locks for pins in lock.build_pins(lambda _: True).values()]
+    known |= {name for pins in built for name in pins}
     known |= {
         name for lock in locks for row in lock.build_pins(lambda _: True).values() for name in row
     }

@@ -144,25 +144,30 @@ def _pinned(
     inner = replace(
         resolver,
         name=f"build-of-{source.name}",
-        # What the project says of its own requirements is not said of those of a build.
         inputs=replace(
-            resolver.inputs, requirements=requirements, constraints=(), exclude=(), overrides=()
+            resolver.inputs,
+            requirements=requirements,
+            constraints=(),
+            overrides=(),
+            exclude=(),
+            metadata=(),
         ),
+        # What a project tells uv of its own packages does not hold for tools that build others.
+        settings=replace(resolver.settings, environments=(), no_binary=()),
         uv_sources=(),
         rules=None,
     )
     chosen: dict[str, dict[str, LockedWheel]] = {}
     refused: Unresolvable | None = None
-    preferred = dict(pins)
+    preferred = {name: (version,) for name, version in pins.items()}
     for architecture in _ARCHITECTURES:
         machine = replace(target, platform=Platform(architecture))
         try:
-            pins_of = {name: (version,) for name, version in preferred.items()}
-            wheels = inner.resolve(machine, pins_of, upgrade)
+            wheels = inner.resolve(machine, preferred, upgrade)
         except Unresolvable as error:
             refused = error
             continue
-        preferred |= {one.name: one.version for one in wheels}
+        preferred |= {one.name: (one.version,) for one in wheels}
         chosen[architecture] = {one.name: one for one in wheels if isinstance(one, LockedWheel)}
     if target.platform.architecture not in chosen and refused is not None:
         raise Unresolvable(

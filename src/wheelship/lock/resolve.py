@@ -131,7 +131,9 @@ class Resolver:
         sources = set(check_can_be_had(others, building=self.rules is not None))
         sources |= {one.package for one in own.values() if one.place and one.place.fields}
         if self.rules is not None:
-            sources |= set(self.settings.no_binary)
+            # A wheel that the user built of such a package is what was asked for.
+            here = {one.name for one in local if one.fits(target)}
+            sources |= set(self.settings.no_binary) - here
         constraints = (*self.inputs.constraints, *held)
         named = [*wanted, *parse_requirements((*constraints, *self.inputs.overrides), target)]
         with tempfile.TemporaryDirectory(prefix="wheelship-", dir=self.temporary) as place:

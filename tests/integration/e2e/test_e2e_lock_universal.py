@@ -275,7 +275,7 @@ def test_prereleases_in_it_are_taken_over(site: Any) -> None:
     assert versions(site) == {"app": "2.0rc1", "outer": "1.0"}
 
 
-def test_members_of_a_workspace_need_a_local_wheel(site: Any) -> None:
+def test_members_of_a_workspace_need_a_local_wheel_where_nothing_is_built(site: Any) -> None:
     publish(site)
     site.serve(make_wheel("inner", "0.1"))
     (site.root / "inner").mkdir()
@@ -284,7 +284,7 @@ def test_members_of_a_workspace_need_a_local_wheel(site: Any) -> None:
         '[build-system]\nrequires = ["absent"]\nbuild-backend = "absent"\n'
     )
     uv = '[tool.uv.workspace]\nmembers = ["inner"]\n[tool.uv.sources]\ninner = { workspace = true }'
-    write(site, "inner", uv=uv)
+    write(site, "inner", uv=uv, table="sdist = false")
     uv_lock(site)
     site.refuse("lock", str(site.root), code="not-a-wheel", status=3, says=["inner"])
     (site.root / "wheels").mkdir()

@@ -154,6 +154,22 @@ def test_what_builds_is_pinned(site: Any, builds: list[str]) -> None:
     assert builds == ["gamma", "gamma"]
 
 
+def test_what_builds_is_locked_for_machines_of_both_architectures(site: Any) -> None:
+    """Whatever the image is for: a wheel that fits every machine may be built on either."""
+    offer(site, gamma(build_requires=[TOOL, "native"]), tool("1.0"))
+    tags = {"amd64": "x86_64", "arm64": "aarch64"}
+    for machine in tags.values():
+        offer(site, make_wheel("native", tag=f"cp311-cp311-manylinux_2_17_{machine}"))
+    site.project("alpha", "gamma")
+    site.lock()
+    rows = locked(site)["tool"]["wheelship"]["build-requires"]
+    both, *native = rows
+    assert (both["package"], both.get("architectures")) == ("made-backend", None)
+    found = {one["architectures"][0]: one["url"] for one in native}
+    assert found.keys() == tags.keys()
+    assert all(found[name].endswith(f"{machine}.whl") for name, machine in tags.items())
+
+
 def seen_tools(site: Any) -> list[list[str]]:
     tools = witness(built_wheel(site))["tools"]
     assert isinstance(tools, list)
