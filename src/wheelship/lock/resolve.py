@@ -14,11 +14,11 @@ from typing import Any, TypeAlias
 from wheelship.events import Emit, Warned, discard
 from wheelship.fetch.file import file_sha256
 from wheelship.lock.answer import check_can_be_had, locked_packages
-from wheelship.lock.errors import IndexUnreachable, SdistOnly, Unresolvable
+from wheelship.lock.errors import IndexUnreachable, NotAWheel, SdistOnly, Unresolvable
 from wheelship.lock.inputs import LockInputs
 from wheelship.lock.local import LocalWheel, find_local_wheels, misfit, write_index, write_page
 from wheelship.lock.machine import MachineSources
-from wheelship.lock.model import Locked
+from wheelship.lock.model import Locked, LockedSource
 from wheelship.lock.project import GeneratedProject, Place
 from wheelship.lock.route import Route, find_routes, parse_requirements
 from wheelship.lock.source import (
@@ -160,7 +160,10 @@ class Resolver:
                     sources |= wheelless if not missed else set()
                 else:
                     if not missed:
-                        found = locked_packages(packages, run.parents(), self.size_of, target)
+                        found = locked_packages(
+                            packages, run.parents(), self.size_of, target, run.directory
+                        )
+                        self._check_may_be_built(found)
                         check_binaries(self.settings, found)
                         return found
                 members |= missed
@@ -200,6 +203,20 @@ class Resolver:
 
     def _members(self, names: Iterable[str]) -> set[str]:
         return {name for name in names if self.row.family_of(name)}
+
+    def _check_may_be_built(self, packages: Iterable[Locked]) -> None:
+        """Check that nothing is to be built where that is forbidden.
+
+        uv need not run anything for a directory that says what it requires, and so takes it.
+        """
+        for one in packages if self.rules is None else ():
+            if isinstance(one, LockedSource):
+                raise NotAWheel(
+                    f"{one.name} is {one.url or one.path}, and nothing is to be built",
+                    where="sdist",
+                    hint="remove `sdist = false`, or build the wheel and name its directory:\n"
+                    'find-links = ["wheels"]',
+                )
 
     def _wheelless(self, error: Exception) -> set[str]:
         """Return the packages that ``error`` is about, if they may be built."""

@@ -592,6 +592,27 @@ def test_sources_of_uv_are_built(
     assert builds == ["gamma"]
 
 
+def test_a_member_that_only_another_member_requires_is_built(site: Any, builds: list[str]) -> None:
+    offer(site, tool("1.0"))
+    outer = PROJECT.replace(b'"gamma"', b'"outer"') + b'dependencies = ["gamma"]\n'
+    outer += b"[tool.uv.sources]\ngamma = { workspace = true }\n"
+    made = make_sdist("outer", requires=["gamma"], more={"pyproject.toml": outer})
+    made.unpack(site.root / "packages" / "outer")
+    gamma(more={"pyproject.toml": PROJECT}).unpack(site.root / "packages" / "lib")
+    site.project("alpha", "outer")
+    pyproject = site.root / "pyproject.toml"
+    before = pyproject.read_text()
+    uv = (
+        '[tool.uv.workspace]\nmembers = ["packages/*"]\n[tool.uv.sources.outer]\nworkspace = true\n'
+    )
+    pyproject.write_text(before + uv)
+    site.build()
+    assert locked(site)["directory"] == {"path": "packages/lib"}
+    assert sorted(builds) == ["gamma", "outer"]
+    pyproject.write_text(before.replace("[tool.wheelship]", "[tool.wheelship]\nsdist = false") + uv)
+    site.refuse("lock", str(site.root), code="not-a-wheel", status=3, says=["outer"])
+
+
 PROJECT = b"""
 [build-system]
 requires = ["made_backend"]
