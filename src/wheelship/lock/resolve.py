@@ -125,14 +125,20 @@ class Resolver:
         local = self.local_wheels()
         wanted = parse_requirements(self.inputs.requirements, target)
         direct = {requirement_name(one.name) for one in wanted}
-        members = {one.package for one in built} - direct
-        own = self._own_routes((*self.uv_sources, *built), direct | members, local, target)
+        here = {one.name for one in local if one.fits(target)}
+        # Where what only another member requires is, uv reads from that member itself.
+        members = {
+            one.package
+            for one in built
+            if self.rules is None or not one.fields or one.package in here
+        } - direct
+        # What is built is what uv.lock holds: its commit, where a source names a branch.
+        own = self._own_routes((*built, *self.uv_sources), direct | members, local, target)
         others = [one for one in wanted if requirement_name(one.name) not in own]
         sources = set(check_can_be_had(others, building=self.rules is not None))
         sources |= {one.package for one in own.values() if one.place and one.place.fields}
         if self.rules is not None:
             # A wheel that the user built of such a package is what was asked for.
-            here = {one.name for one in local if one.fits(target)}
             sources |= set(self.settings.no_binary) - here
         constraints = (*self.inputs.constraints, *held)
         named = [*wanted, *parse_requirements((*constraints, *self.inputs.overrides), target)]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from uv import find_uv_bin
 
 from wheelship.sdist import process
 from wheelship.sdist.confine import without_network
@@ -621,3 +622,29 @@ build-backend = "made_backend"
 name = "gamma"
 version = "1.0"
 """
+
+
+def test_uv_lock_holds_the_commit_and_its_members_are_built(
+    site: Any, repository: Repository, builds: list[str]
+) -> None:
+    first = repository.commit(gamma(more={"pyproject.toml": PROJECT}))
+    offer(site, tool("1.0"))
+    inner = PROJECT.replace(b'"gamma"', b'"inner"')
+    outer = PROJECT.replace(b'"gamma"', b'"outer"') + b'dependencies = ["inner"]\n'
+    outer += b"[tool.uv.sources]\ninner = { workspace = true }\n"
+    for name, text in {"inner": inner, "outer": outer}.items():
+        make_sdist(name, more={"pyproject.toml": text}).unpack(site.root / "packages" / name)
+    site.project("outer", "gamma")
+    with (site.root / "pyproject.toml").open("a") as stream:
+        stream.write(
+            '[tool.uv.workspace]\nmembers = ["packages/*"]\n[tool.uv.sources]\n'
+            "outer = { workspace = true }\n"
+            f'gamma = {{ git = "{repository.place.as_uri()}", branch = "main" }}\n'
+        )
+    command = [find_uv_bin(), "lock", "--quiet", "--python", sys.executable]
+    command += ["--default-index", site.index.simple_url]
+    subprocess.run(command, cwd=site.root, check=True)
+    repository.commit(gamma(more={"pyproject.toml": PROJECT, "other": b""}))
+    assert {"gamma", "inner", "outer"} <= packages_of(site.build()).keys()
+    assert locked(site)["vcs"]["commit-id"] == first
+    assert sorted(builds) == ["gamma", "inner", "outer"]
