@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from os.path import normpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -32,11 +33,12 @@ def locked_packages(
     parents: Mapping[str, Sequence[str]],
     size_of: Callable[[str], int | None],
     target: Target,
+    directory: Path,
 ) -> tuple[Locked, ...]:
     """Return what ``packages`` (a PEP 751 array for ``target``) consist of, by name.
 
-    ``parents`` says who requires whom; ``size_of`` is asked where an index told no size. Sources
-    have no build requirements yet.
+    ``parents`` says who requires whom; ``size_of`` is asked where an index told no size; relative
+    paths are relative to ``directory``. Sources have no build requirements yet.
 
     Raises:
         NotAWheel: a package is neither a wheel nor a source that can be built.
@@ -50,6 +52,7 @@ def locked_packages(
             ranks,
             tuple(sorted(child for child, by in parents.items() if package["name"] in by)),
             size_of,
+            directory,
         )
         for package in sorted(packages, key=lambda one: str(one["name"]))
     )
@@ -98,6 +101,7 @@ def _locked(
     ranks: Mapping[Tag, int],
     requires: tuple[str, ...],
     size_of: Callable[[str], int | None],
+    directory: Path,
 ) -> Locked:
     """Return the wheel an installer would take (uv lists all that fit), or the source."""
     name, version = str(package["name"]), str(package.get("version", ""))
@@ -106,7 +110,7 @@ def _locked(
     file = files[0] if files else package[kind] if kind else {}
     place = str(file.get("url") or file.get("path") or "")
     filename = _filename(place)
-    path = file_path(place) if "://" in place else Path(place)
+    path = file_path(place) if "://" in place else Path(normpath(directory / place))
     if not files and kind in ("directory", "vcs"):
         return _tree(package, kind, path, requires)
     is_wheel = filename.endswith(".whl")
@@ -153,7 +157,7 @@ def _tree(
     """Return a source that is no archive: a directory of this machine, or a commit."""
     name, version, file = str(package["name"]), str(package.get("version", "")), package[kind]
     subdirectory = str(file.get("subdirectory", ""))
-    if kind == "directory" and path is not None and path.is_absolute():
+    if kind == "directory" and path is not None:
         return LockedSource(
             name=name,
             version=version,

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from os.path import normpath
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from wheelship.lock.errors import HashDiffers, Unresolvable, UvLockMisfit
 from wheelship.lock.local import LocalWheel
@@ -106,7 +109,12 @@ def held_versions(
         versions=versions,
         preferred={name: one.version for name, one in theirs.items() if name not in firm},
         sources=tuple(
-            UvSource(package=name, kind="source", place=f"{one.kind} {one.source} in uv.lock")
+            UvSource(
+                package=name,
+                kind="source",
+                place=f"{one.kind} {one.source} in uv.lock",
+                fields=_fields(one, project.root),
+            )
             for name, one in packages.items()
             if one.kind in _BUILT
         ),
@@ -143,6 +151,16 @@ def _version(package: UvPackage, row: AcceleratorRow) -> str:
     if row.family_of(package.name) is None:
         return package.version
     return package.version.partition("+")[0]
+
+
+def _fields(package: UvPackage, root: Path) -> tuple[tuple[str, str], ...]:
+    """Return a source that is to be built as uv's table of sources has it: the commit is held."""
+    if package.kind != "git":
+        return (("path", normpath(root / package.source)),)
+    parts = urlsplit(package.source)
+    url = urlunsplit(parts._replace(query="", fragment=""))
+    inner = parse_qs(parts.query).get("subdirectory", [])
+    return (("git", url), ("rev", parts.fragment), *(("subdirectory", one) for one in inner))
 
 
 def _is_usable(package: UvPackage, target: Target, local: Sequence[LocalWheel]) -> bool:

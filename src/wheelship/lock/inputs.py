@@ -169,6 +169,7 @@ def lock_inputs(project: Project, variant: Variant, targets: Iterable[Target] = 
     own = variant.requirements is not None
     sources, uv = variant.sources, project.uv
     requirements = _sorted(chosen_requirements(project, variant))
+    chosen = uv.chosen(chosen_extras(project, variant), variant.groups)
     return LockInputs(
         python=variant.python,
         platforms=tuple(sorted(map(str, variant.platforms))),
@@ -195,14 +196,11 @@ def lock_inputs(project: Project, variant: Variant, targets: Iterable[Target] = 
         ),
         metadata=uv.metadata,
         no_binary=_sorted(uv.no_binary),
-        uv_sources=tuple(
-            _source(one, uv, project.root)
-            for one in uv.chosen(chosen_extras(project, variant), variant.groups)
-        ),
+        uv_sources=tuple(_source(one, uv, project.root) for one in chosen),
         uv_lock=project.uv_lock,
         hashes=_hashes(project, variant),
         sdist=_build_rules(variant),
-        directories=tuple(_directories(requirements, project.root)),
+        directories=tuple(_directories(requirements, chosen, project.root)),
         gpu_targets=variant.gpu_targets if any(one.devices for one in row.families) else (),
     )
 
@@ -219,12 +217,14 @@ def _build_rules(variant: Variant) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _directories(requirements: Iterable[str], root: Path) -> Iterator[str]:
+def _directories(
+    requirements: Iterable[str], sources: Iterable[UvSource], root: Path
+) -> Iterator[str]:
     """Yield the directories that are required; what they require in turn is read by uv."""
-    for url in sorted({match[1] for one in requirements if (match := _FILE_URL.search(one))}):
-        path = file_path(url)
-        if path is None or not path.is_dir():
-            continue
+    urls = {match[1] for one in requirements if (match := _FILE_URL.search(one))}
+    places = {path for url in urls if (path := file_path(url)) is not None}
+    places |= {Path(text) for one in sources for key, text in one.fields if key == "path"}
+    for path in sorted(one for one in places if one.is_dir()):
         found = [path / name for name in _DECLARING if (path / name).is_file()]
         digest = Digest.of(b"".join(one.name.encode() + b"\0" + one.read_bytes() for one in found))
         yield f"{_place(str(path), root)} {digest.hex[:16]}"
@@ -263,10 +263,7 @@ def _source(source: UvSource, uv: UvSettings, root: Path) -> str:
     place = source.place
     if source.kind == "index" and (index := uv.index(place)) is not None:
         place = f"{place} {_place(index.address, root)}"
-    elif source.kind == "source":
-        where = without_credentials(source.address.removeprefix("git+"))
-        place = f"{place} {where.replace(root.as_uri(), '.')}".rstrip()
-    else:
+    elif source.kind != "source":
         place = _place(place, root)
     marker = f"; {source.marker}" if source.marker else ""
     return f"{source.package}: {source.kind} {place}{marker}"

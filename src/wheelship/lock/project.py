@@ -17,12 +17,14 @@ __all__ = ["GeneratedProject", "Place"]
 class Place:
     """Where a package is looked for: an index, a flat page of files, or one file by its address.
 
+    Of a source that is to be built, ``fields`` are the table as uv reads it.
     ``name`` is the index's own, under which uv looks for its credentials in the environment.
     """
 
-    kind: Literal["index", "flat", "url"]
+    kind: Literal["index", "flat", "url", "source"]
     address: str
     name: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +59,7 @@ class GeneratedProject:
 
     def text(self) -> str:
         """Return the file's text."""
-        indexes = [one for one in self.sources.values() if one.kind != "url"]
+        indexes = [one for one in self.sources.values() if one.kind in ("index", "flat")]
         places = dict.fromkeys(indexes)
         names = {one: one.name or f"wheelship-{n}" for n, one in enumerate(places)}
         lines = [
@@ -77,17 +79,12 @@ class GeneratedProject:
             "[tool.uv.sources]",
         ]
         for package, place in self.sources.items():
-            key, text = ("url", place.address) if place.kind == "url" else ("index", names[place])
-            lines.append(f"{package} = {inline_table({key: string(text)})}")
-        if self.build_requires:
-            lines.append("[tool.uv.extra-build-dependencies]")
-            for package, needed in self.build_requires.items():
-                lines.append(f"{package} = {_strings(needed)}")
-        for package, settings in self.build_settings.items():
-            if not settings:
-                continue
-            lines.append(f"[tool.uv.config-settings-package.{package}]")
-            lines += [f"{string(key)} = {_strings(texts)}" for key, texts in settings.items()]
+            fields = dict(place.fields)
+            if place.kind != "source":
+                fields = {"url": place.address} if place.kind == "url" else {"index": names[place]}
+            written = {key: string(text) for key, text in fields.items()}
+            lines.append(f"{package} = {inline_table(written)}")
+        lines += self._builds()
         for place, name in names.items():
             flat = ['format = "flat"'] if place.kind == "flat" else []
             lines += _index(place.address, f"name = {string(name)}", "explicit = true", *flat)
@@ -99,6 +96,17 @@ class GeneratedProject:
         for row in self.metadata:
             lines += ["[[tool.uv.dependency-metadata]]", *_metadata(json.loads(row))]
         return "\n".join(lines) + "\n"
+
+    def _builds(self) -> Iterator[str]:
+        """Yield the tables about packages that uv builds to learn what they require."""
+        if self.build_requires:
+            yield "[tool.uv.extra-build-dependencies]"
+        for package, needed in self.build_requires.items():
+            yield f"{package} = {_strings(needed)}"
+        for package, settings in self.build_settings.items():
+            if settings:
+                yield f"[tool.uv.config-settings-package.{package}]"
+            yield from (f"{string(key)} = {_strings(texts)}" for key, texts in settings.items())
 
     def _named(self, url: str, taken: Collection[str]) -> list[str]:
         """Return the index's own name; uv knows no two indexes of one name."""

@@ -14,11 +14,11 @@ from typing import Any, TypeAlias
 from wheelship.events import Emit, Warned, discard
 from wheelship.fetch.file import file_sha256
 from wheelship.lock.answer import check_can_be_had, locked_packages
-from wheelship.lock.errors import IndexUnreachable, SdistOnly, Unresolvable
+from wheelship.lock.errors import IndexUnreachable, NotAWheel, SdistOnly, Unresolvable
 from wheelship.lock.inputs import LockInputs
 from wheelship.lock.local import LocalWheel, find_local_wheels, misfit, write_index, write_page
 from wheelship.lock.machine import MachineSources
-from wheelship.lock.model import Locked
+from wheelship.lock.model import Locked, LockedSource
 from wheelship.lock.project import GeneratedProject, Place
 from wheelship.lock.route import Route, find_routes, parse_requirements
 from wheelship.lock.source import (
@@ -125,14 +125,21 @@ class Resolver:
         local = self.local_wheels()
         wanted = parse_requirements(self.inputs.requirements, target)
         direct = {requirement_name(one.name) for one in wanted}
-        members = {one.package for one in built} - direct
-        own = self._own_routes((*self.uv_sources, *built), direct | members, local, target)
+        here = {one.name for one in local if one.fits(target)}
+        # Where what only another member requires is, uv reads from that member itself.
+        members = {
+            one.package
+            for one in built
+            if self.rules is None or not one.fields or one.package in here
+        } - direct
+        # What is built is what uv.lock holds: its commit, where a source names a branch.
+        own = self._own_routes((*built, *self.uv_sources), direct | members, local, target)
         others = [one for one in wanted if requirement_name(one.name) not in own]
         sources = set(check_can_be_had(others, building=self.rules is not None))
+        sources |= {one.package for one in own.values() if one.place and one.place.fields}
         if self.rules is not None:
-            # A local wheel is what the user built of it; uv would leave that aside too.
-            there = {one.name for one in local if one.fits(target)}
-            sources |= set(self.settings.no_binary) - there
+            # A wheel that the user built of such a package is what was asked for.
+            sources |= set(self.settings.no_binary) - here
         constraints = (*self.inputs.constraints, *held)
         named = [*wanted, *parse_requirements((*constraints, *self.inputs.overrides), target)]
         with tempfile.TemporaryDirectory(prefix="wheelship-", dir=self.temporary) as place:
@@ -160,7 +167,10 @@ class Resolver:
                     sources |= wheelless if not missed else set()
                 else:
                     if not missed:
-                        found = locked_packages(packages, run.parents(), self.size_of, target)
+                        found = locked_packages(
+                            packages, run.parents(), self.size_of, target, run.directory
+                        )
+                        self._check_may_be_built(found)
                         check_binaries(self.settings, found)
                         return found
                 members |= missed
@@ -190,6 +200,7 @@ class Resolver:
             settings=self.settings,
             row=self.row,
             target=target,
+            building=self.rules is not None,
         )
         for warning in warnings:
             if warning not in self._said:
@@ -199,6 +210,20 @@ class Resolver:
 
     def _members(self, names: Iterable[str]) -> set[str]:
         return {name for name in names if self.row.family_of(name)}
+
+    def _check_may_be_built(self, packages: Iterable[Locked]) -> None:
+        """Check that nothing is to be built where that is forbidden.
+
+        uv need not run anything for a directory that says what it requires, and so takes it.
+        """
+        for one in packages if self.rules is None else ():
+            if isinstance(one, LockedSource):
+                raise NotAWheel(
+                    f"{one.name} is {one.url or one.path}, and nothing is to be built",
+                    where="sdist",
+                    hint="remove `sdist = false`, or build the wheel and name its directory:\n"
+                    'find-links = ["wheels"]',
+                )
 
     def _wheelless(self, error: Exception) -> set[str]:
         """Return the packages that ``error`` is about, if they may be built."""
@@ -313,7 +338,7 @@ class _Run:
         found: dict[str, SourceRoute] = {}
         for name, own in self.own.items():
             route = routes.get(name)
-            if own.place is None or own.place.kind == "url":
+            if own.place is None or own.place.kind in ("url", "source"):
                 wins = True
             elif route is None:
                 wins = not replaced or self.resolver.row.family_of(name) is None

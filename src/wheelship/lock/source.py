@@ -5,9 +5,9 @@ A source says where a package comes from on the developer's machine; a variant s
 it the image is for. Where the two contradict each other (``torch`` from the index of CPU builds, in
 a variant for CUDA) the variant decides and the user is told. Everything else is honoured.
 
-What must be built first (a repository, a source tree) is replaced by a local wheel of the same
-name, and is an error where there is none: the public index may hold a stranger's package of that
-name.
+What must be built first (a repository, a source tree, a member of the workspace) is replaced by a
+local wheel of the same name. Where there is none it is built; where nothing may be, it is an error:
+the public index may hold a stranger's package of that name.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def route_sources(
     settings: UvSettings,
     row: AcceleratorRow,
     target: Target,
+    building: bool = False,
 ) -> tuple[tuple[SourceRoute, ...], tuple[Warned, ...]]:
     """Return where the directly required ``packages`` come from, and what is not honoured.
 
@@ -61,7 +62,8 @@ def route_sources(
     first one counts.
 
     Raises:
-        NotAWheel: a package is to be built, and no local wheel stands in for it.
+        NotAWheel: a package would have to be built and cannot, or may not (``building``), and no
+            local wheel stands in for it.
     """
     routes: dict[str, SourceRoute] = {}
     warnings: list[Warned] = []
@@ -69,7 +71,7 @@ def route_sources(
     for source in sources:
         if source.package not in wanted or source.package in routes or not _holds(source, target):
             continue
-        route = _route(source, local, settings, target)
+        route = _route(source, local, settings, target, building=building)
         reason = _contradiction(route, source, row, target)
         if reason is None:
             routes[source.package] = route
@@ -144,7 +146,12 @@ def _holds(source: UvSource, target: Target) -> bool:
 
 
 def _route(
-    source: UvSource, local: Sequence[LocalWheel], settings: UvSettings, target: Target
+    source: UvSource,
+    local: Sequence[LocalWheel],
+    settings: UvSettings,
+    target: Target,
+    *,
+    building: bool,
 ) -> SourceRoute:
     package = source.package
     match source.kind:
@@ -165,13 +172,17 @@ def _route(
         case "wheels":
             return _local(source, find_local_wheels([Path(source.place)]))
         case "source":
-            return _stand_in(source, local, target)
+            return _stand_in(source, local, target, building=building)
 
 
-def _stand_in(source: UvSource, local: Sequence[LocalWheel], target: Target) -> SourceRoute:
-    """Return the local wheels of what must be built first."""
+def _stand_in(
+    source: UvSource, local: Sequence[LocalWheel], target: Target, *, building: bool
+) -> SourceRoute:
+    """Return the local wheels of what must be built first, else the source itself."""
     package = source.package
     fitting = [one for one in local if one.name == package and one.fits(target)]
+    if not fitting and building and source.fields:
+        return SourceRoute(package=package, place=Place("source", "", fields=source.fields))
     if not fitting:
         raise NotAWheel(
             f"{package} is {source.place}, and no local wheel of it fits {target}",
@@ -203,6 +214,8 @@ def _contradiction(
     if route.place is None:
         reasons = [misfit(wheel, row, target) for wheel in route.wheels]
         return None if None in reasons else f"{route.wheels[0].path.name} {reasons[0]}"
+    if route.place.kind == "source":
+        return "would be built from source, which tells nothing of its accelerator"
     if route.place.kind == "url":
         version = _version(route.place.address)
         label = None if version is None else version.local

@@ -78,7 +78,7 @@ def make_wheel(order: Order, maker: Maker) -> Built:
         with store.work_directory() as work:
             (work / "tools").mkdir()
             for filename, path in tools.items():
-                (work / "tools" / filename).symlink_to(path)
+                (work / "tools" / Path(filename).name).symlink_to(path)
             tree = _tree(source, place, work)
             add_requirements(tree, order.rule.requires)
             search = maker.environ.get("PATH", "")

@@ -275,7 +275,7 @@ def test_prereleases_in_it_are_taken_over(site: Any) -> None:
     assert versions(site) == {"app": "2.0rc1", "outer": "1.0"}
 
 
-def test_members_of_a_workspace_need_local_wheels(site: Any) -> None:
+def test_members_of_a_workspace_need_local_wheels_where_nothing_is_built(site: Any) -> None:
     """Also the one that the project itself does not name; the index has strangers of both names."""
     publish(site)
     site.serve(make_wheel("inner", "0.1", requires=["deep"]), make_wheel("deep", "0.1"))
@@ -292,7 +292,7 @@ members = ["inner", "deep"]
 inner = { workspace = true }
 deep = { workspace = true }
 """
-    write(site, "inner", uv=uv)
+    write(site, "inner", uv=uv, table="sdist = false")
     uv_lock(site)
     publish_news(site)
     (site.root / "wheels").mkdir()
@@ -300,7 +300,7 @@ deep = { workspace = true }
         site.refuse("lock", str(site.root), code="not-a-wheel", status=3, says=[name])
         wheel = make_wheel(name, "0.1", requires=[requires], files={f"{name}.py": b"ours"})
         wheel.write(site.root / "wheels")
-        write(site, "inner", uv=uv, table='find-links = ["wheels"]')
+        write(site, "inner", uv=uv, table='sdist = false\nfind-links = ["wheels"]')
     lock(site)
     assert versions(site) == {"deep": "0.1", "helper": "1.0", "inner": "0.1"}
     text = (site.root / "pylock.cpu.toml").read_text()

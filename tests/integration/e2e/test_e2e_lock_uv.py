@@ -12,6 +12,7 @@ import pytest
 
 from wheelship.cli.services import native_platform
 from wheelship.testing.index import PackageIndex
+from wheelship.testing.sdist import make_sdist
 from wheelship.testing.wheel import make_wheel
 
 pytestmark = pytest.mark.integration
@@ -200,12 +201,13 @@ four = {{ index = "flat" }}
         ('{ url = "https://example.org/inner-1.0.tar.gz" }', "an archive"),
     ],
 )
-def test_what_must_be_built_needs_a_local_wheel_of_its_name(
+def test_what_must_be_built_and_may_not_needs_a_local_wheel_of_its_name(
     site: Any, source: str, says: str
 ) -> None:
     """The public index has a package of that name, which is somebody else's."""
     site.serve(make_wheel("inner", "9.0"))
-    write(site, "inner>=1", project=f"[tool.uv.sources]\ninner = {source}\n")
+    uv = f"[tool.uv.sources]\ninner = {source}\n"
+    write(site, "inner>=1", project=uv, table="sdist = false")
     error = site.refuse(
         "lock", str(site.root), code="not-a-wheel", status=3, says=["tool.uv.sources.inner", says]
     )
@@ -213,12 +215,7 @@ def test_what_must_be_built_needs_a_local_wheel_of_its_name(
     assert 'find-links = ["wheels"]' in error["hint"]
     (site.root / "wheels").mkdir()
     make_wheel("inner", "1.0").write(site.root / "wheels")
-    write(
-        site,
-        "inner>=1",
-        project=f"[tool.uv.sources]\ninner = {source}\n",
-        table='find-links = ["wheels"]',
-    )
+    write(site, "inner>=1", project=uv, table='find-links = ["wheels"]')
     lock(site)
     assert place(site, "inner") == "wheels/inner-1.0-py3-none-any.whl"
 
@@ -383,11 +380,18 @@ def test_exclude_newer_does_not_hide_local_wheels(site: Any) -> None:
     assert "exclude-newer" in error["message"]
 
 
-def test_packages_without_binaries_are_built_or_come_from_a_local_wheel(site: Any) -> None:
+def test_packages_without_binaries_are_built(site: Any) -> None:
+    site.serve(make_wheel("app", requires=["native"]), make_wheel("native"))
+    made = make_sdist("native")
+    made.write(site.index.files)
+    write(site, "app", project='[tool.uv]\nno-binary-package = ["native"]\n')
+    lock(site)
+    assert packages(site, "cpu")["native"]["sdist"]["url"].endswith(made.filename)
+
+
+def test_packages_without_binaries_need_a_local_wheel_where_nothing_is_built(site: Any) -> None:
     site.serve(make_wheel("app", requires=["native"]), make_wheel("native"))
     uv = '[tool.uv]\nno-binary-package = ["native"]\n'
-    write(site, "app", project=uv)  # the index has no source that a wheel could be built from
-    error = site.refuse("lock", str(site.root), code="unresolvable", status=3, says=["native"])
     write(site, "app", project=uv, table="sdist = false")
     error = site.refuse("lock", str(site.root), code="not-a-wheel", status=3, says=["native"])
     assert "pip wheel --no-deps --no-binary native" in error["hint"]

@@ -7,16 +7,21 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tarfile
 import tomllib
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from uv import find_uv_bin
 
 from wheelship.sdist import process
 from wheelship.sdist.confine import without_network
+from wheelship.sdist.errors import SdistNoPython
+from wheelship.sdist.interpreter import find_interpreter
 from wheelship.testing.sdist import BACKEND, MadeSdist, make_sdist, make_tar
 from wheelship.testing.wheel import MadeWheel, make_wheel
 
@@ -73,6 +78,15 @@ def witness(path: Path) -> dict[str, Any]:
 
 def packages_of(image: dict[str, Any]) -> dict[str, str]:
     return {one["name"]: one["version"] for layer in image["layers"] for one in layer["packages"]}
+
+
+@pytest.fixture(autouse=True)
+def _interpreter(missing: Callable[[str], None]) -> None:
+    """The images of these tests have Python 3.11, and so must this machine."""
+    try:
+        find_interpreter("3.11", Path(sys.executable), Path("uv"), os.environ)
+    except SdistNoPython:
+        missing("there is no Python 3.11 to build with")
 
 
 @pytest.fixture
@@ -139,6 +153,22 @@ def test_what_builds_is_pinned(site: Any, builds: list[str]) -> None:
     site.run("lock", str(site.root), "--upgrade-package", TOOL)
     site.build()
     assert builds == ["gamma", "gamma"]
+
+
+def test_what_builds_is_locked_for_machines_of_both_architectures(site: Any) -> None:
+    """Whatever the image is for: a wheel that fits every machine may be built on either."""
+    offer(site, gamma(build_requires=[TOOL, "native"]), tool("1.0"))
+    tags = {"amd64": "x86_64", "arm64": "aarch64"}
+    for machine in tags.values():
+        offer(site, make_wheel("native", tag=f"cp311-cp311-manylinux_2_17_{machine}"))
+    site.project("alpha", "gamma")
+    site.lock()
+    rows = locked(site)["tool"]["wheelship"]["build-requires"]
+    both, *native = rows
+    assert (both["package"], both.get("architectures")) == ("made-backend", None)
+    found = {one["architectures"][0]: one["url"] for one in native}
+    assert found.keys() == tags.keys()
+    assert all(found[name].endswith(f"{machine}.whl") for name, machine in tags.items())
 
 
 def seen_tools(site: Any) -> list[list[str]]:
@@ -517,3 +547,104 @@ def test_a_commit_or_repository_that_is_gone(site: Any, repository: Repository) 
         status=4,
         says=["cannot be cloned"],
     )
+
+
+# --- what the project tells uv about its sources ---
+
+
+def tell_uv(site: Any, text: str) -> None:
+    site.project("alpha", "gamma")
+    with (site.root / "pyproject.toml").open("a") as stream:
+        stream.write(f"\n{text}\n")
+
+
+@pytest.mark.parametrize("kind", ["path", "git", "workspace"])
+def test_sources_of_uv_are_built(
+    site: Any, repository: Repository, kind: str, builds: list[str]
+) -> None:
+    offer(site, tool("1.0"))
+    named = gamma(more={"pyproject.toml": PROJECT})
+    if kind == "git":
+        first = repository.commit(named, "lib")
+        repository.git("tag", "v1")
+        repository.commit(gamma(more={"pyproject.toml": PROJECT, "other": b""}), "lib")
+        url = repository.place.as_uri()
+        tell_uv(
+            site,
+            f'[tool.uv.sources]\ngamma = {{ git = "{url}", tag = "v1", subdirectory = "lib" }}',
+        )
+    elif kind == "path":
+        named.unpack(site.root.parent / "lib")
+        tell_uv(site, '[tool.uv.sources]\ngamma = { path = "../lib", editable = true }')
+    else:
+        named.unpack(site.root / "packages" / "lib")
+        tell_uv(
+            site,
+            '[tool.uv.workspace]\nmembers = ["packages/*"]\n'
+            "[tool.uv.sources]\ngamma = { workspace = true }",
+        )
+    assert packages_of(site.build())["gamma"] == "1.0"
+    if kind == "git":
+        assert locked(site)["vcs"]["commit-id"] == first
+    else:
+        expected = "../lib" if kind == "path" else "packages/lib"
+        assert locked(site)["directory"] == {"path": expected}
+    site.build("--locked")
+    assert builds == ["gamma"]
+
+
+def test_a_member_that_only_another_member_requires_is_built(site: Any, builds: list[str]) -> None:
+    offer(site, tool("1.0"))
+    outer = PROJECT.replace(b'"gamma"', b'"outer"') + b'dependencies = ["gamma"]\n'
+    outer += b"[tool.uv.sources]\ngamma = { workspace = true }\n"
+    made = make_sdist("outer", requires=["gamma"], more={"pyproject.toml": outer})
+    made.unpack(site.root / "packages" / "outer")
+    gamma(more={"pyproject.toml": PROJECT}).unpack(site.root / "packages" / "lib")
+    site.project("alpha", "outer")
+    pyproject = site.root / "pyproject.toml"
+    before = pyproject.read_text()
+    uv = (
+        '[tool.uv.workspace]\nmembers = ["packages/*"]\n[tool.uv.sources.outer]\nworkspace = true\n'
+    )
+    pyproject.write_text(before + uv)
+    site.build()
+    assert locked(site)["directory"] == {"path": "packages/lib"}
+    assert sorted(builds) == ["gamma", "outer"]
+    pyproject.write_text(before.replace("[tool.wheelship]", "[tool.wheelship]\nsdist = false") + uv)
+    site.refuse("lock", str(site.root), code="not-a-wheel", status=3, says=["outer"])
+
+
+PROJECT = b"""
+[build-system]
+requires = ["made_backend"]
+build-backend = "made_backend"
+[project]
+name = "gamma"
+version = "1.0"
+"""
+
+
+def test_uv_lock_holds_the_commit_and_its_members_are_built(
+    site: Any, repository: Repository, builds: list[str]
+) -> None:
+    first = repository.commit(gamma(more={"pyproject.toml": PROJECT}))
+    offer(site, tool("1.0"))
+    inner = PROJECT.replace(b'"gamma"', b'"inner"')
+    outer = PROJECT.replace(b'"gamma"', b'"outer"') + b'dependencies = ["inner"]\n'
+    outer += b"[tool.uv.sources]\ninner = { workspace = true }\n"
+    for name, text in {"inner": inner, "outer": outer}.items():
+        make_sdist(name, more={"pyproject.toml": text}).unpack(site.root / "packages" / name)
+    site.project("outer", "gamma")
+    with (site.root / "pyproject.toml").open("a") as stream:
+        stream.write(
+            '[tool.uv.workspace]\nmembers = ["packages/*"]\n[tool.uv.sources]\n'
+            "outer = { workspace = true }\n"
+            f'gamma = {{ git = "{repository.place.as_uri()}", branch = "main" }}\n'
+        )
+    command = [find_uv_bin(), "lock", "--quiet", "--python", sys.executable]
+    command += ["--default-index", site.index.simple_url]
+    subprocess.run(command, cwd=site.root, check=True)
+    repository.commit(gamma(more={"pyproject.toml": PROJECT, "other": b""}))
+    assert {"gamma", "inner", "outer"} <= packages_of(site.build()).keys()
+    assert locked(site)["vcs"]["commit-id"] == first
+    assert sorted(builds) == ["gamma", "inner", "outer"]

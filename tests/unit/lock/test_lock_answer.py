@@ -16,11 +16,12 @@ from wheelship.lock.target import Target
 from wheelship.oci.platform import Platform
 
 TARGET = Target(python="3.11", platform=Platform("amd64"))
+ROOT = Path("/work/project")
 
 
 def answer(*files: dict[str, Any], **package: Any) -> LockedWheel:
     document = {"name": "demo", "version": "1.0", "wheels": list(files), **package}
-    (wheel,) = locked_packages([document], {}, lambda _: 77, TARGET)
+    (wheel,) = locked_packages([document], {}, lambda _: 77, TARGET, ROOT)
     assert isinstance(wheel, LockedWheel)
     return wheel
 
@@ -63,7 +64,7 @@ def test_missing_size_is_asked_for() -> None:
     del unknown["size"]
     assert answer(unknown).size_bytes == 77
     (wheel,) = locked_packages(
-        [{"name": "demo", "version": "1.0", "wheels": [unknown]}], {}, lambda _: None, TARGET
+        [{"name": "demo", "version": "1.0", "wheels": [unknown]}], {}, lambda _: None, TARGET, ROOT
     )
     assert wheel.size_bytes == 0
 
@@ -81,7 +82,7 @@ def test_graph_is_turned_around() -> None:
         {"name": name, "version": "1.0", "wheels": [file()]} for name in ("top", "left", "bottom")
     ]
     parents = {"top": (), "left": ("top",), "bottom": ("top", "left")}
-    wheels = locked_packages(packages, parents, lambda _: None, TARGET)
+    wheels = locked_packages(packages, parents, lambda _: None, TARGET, ROOT)
     assert [(wheel.name, wheel.requires) for wheel in wheels] == [
         ("bottom", ()),
         ("left", ("bottom",)),
@@ -106,7 +107,6 @@ def test_wheel_without_sha256(hashes: dict[str, str]) -> None:
             {"vcs": {"type": "git", "url": "https://example.org/x", "commit-id": "--upload-pack"}},
             "a repository (https://ex",
         ),
-        ({"directory": {"path": "../demo"}}, "a directory (../demo)"),
         ({"sdist": {"url": "https://example.org/demo-1.0.zip"}}, "source"),
         ({"archive": {"url": "https://example.org/demo-1.0.zip"}}, "source"),
     ],
@@ -119,7 +119,7 @@ def test_what_cannot_be_built(source: dict[str, Any], what: str) -> None:
 
 def source(**package: Any) -> LockedSource:
     document = {"name": "demo", "version": "1.0", **package}
-    (found,) = locked_packages([document], {"base": ["demo"]}, lambda _: 77, TARGET)
+    (found,) = locked_packages([document], {"base": ["demo"]}, lambda _: 77, TARGET, ROOT)
     assert isinstance(found, LockedSource)
     return found
 
@@ -147,6 +147,7 @@ def test_a_directory_is_a_source(tmp_path: Path) -> None:
     found = source(directory={"path": str(tmp_path / "demo")}, version="")
     assert (found.kind, found.path, found.filename) == ("directory", tmp_path / "demo", "demo")
     assert (found.sha256, found.url, found.version) == ("", None, "")
+    assert source(directory={"path": "../other"}).path == Path("/work/other")
 
 
 @pytest.mark.parametrize(
