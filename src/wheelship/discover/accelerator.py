@@ -42,8 +42,9 @@ def find_variants(
     """
     names = _Names(root, project)
     cpu = accelerator_row(Accelerator.CPU)
-    families = frozenset().union(*(family.packages for family in cpu.families))
-    torch = names.first(lambda name: name in families)
+    # What is published for each accelerator under one name: torch and what goes with it.
+    families = [family for family in cpu.families if family.labels]
+    torch = names.first(lambda name: any(family.holds(name) for family in families))
     foreign = names.first(
         lambda name: (
             name not in cpu.allowed and any(fnmatchcase(name, pattern) for pattern in cpu.forbidden)

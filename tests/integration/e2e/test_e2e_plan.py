@@ -138,10 +138,10 @@ def test_a_wheel_that_was_downloaded_is_not_downloaded_again(planned: Any) -> No
     text = (planned.root / "pyproject.toml").read_text()
     (planned.root / "pyproject.toml").write_text(text.replace("beta/tests/**", "beta/tests/*.py"))
     (layer,) = [one for one in plan(planned)["images"][0]["layers"] if one["state"] == "make"]
-    assert (layer["title"], layer["download_bytes"]) == ("beta 1.0", 0)
+    assert (layer["title"], layer["download_bytes"]) == ("2 wheels: alpha to beta", 0)
     for path in planned.store.glob("downloads/*"):
         path.unlink()
-    assert plan(planned)["images"][0]["download"]["files"] == 1
+    assert plan(planned)["images"][0]["download"]["files"] == 2
 
 
 def test_a_local_wheel_need_not_be_downloaded(planned: Any, tmp_path: Path) -> None:
