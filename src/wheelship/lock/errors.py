@@ -22,7 +22,6 @@ __all__ = [
     "LockOutOfDate",
     "MissingHash",
     "MissingLock",
-    "NoFittingBuild",
     "NoWheelForPlatform",
     "NotAWheel",
     "PlatformExcluded",
@@ -195,12 +194,6 @@ class AcceleratorLacksPlatform(InputError):
     """The accelerator does not exist for a platform of the variant."""
 
     code = "accelerator-lacks-platform"
-
-
-class NoFittingBuild(InputError):
-    """No place that may be asked has a build of the package for the accelerator."""
-
-    code = "no-fitting-build"
 
 
 class GpuTargetsMissing(InputError):

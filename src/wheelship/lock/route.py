@@ -5,8 +5,8 @@ In this order: a fitting local wheel; the address the user put in the place of t
 index; the public index, when exactly one version is asked for and its build there is known to
 fit; the accelerator's own index. A package that is routed is looked for there and nowhere else, so
 that a missing build is an error and never another accelerator's build. :data:`PUBLIC` in the place
-of an address sends the package to the main index, held to the versions whose builds there are known
-to fit the accelerator and the machine.
+of an address prefers the main index, held to the versions whose builds there are known to fit the
+accelerator and the machine; where none is known, the accelerator's own index is asked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, cast
 
-from wheelship.lock.errors import GpuTargetsMissing, NoFittingBuild
+from wheelship.lock.errors import GpuTargetsMissing
 from wheelship.lock.local import LocalWheel, misfit
 from wheelship.lock.target import Target
 from wheelship.request.model import PUBLIC
@@ -83,7 +83,6 @@ def find_routes(
     address that takes the place of the accelerator's index, or :data:`PUBLIC`.
 
     Raises:
-        NoFittingBuild: the main index is to be asked, and is known to have no build that fits.
         GpuTargetsMissing, GpuTargetNotCovered: there is no device code to choose.
     """
     found = _by_name(requirements)
@@ -100,11 +99,9 @@ def find_routes(
             route = Route(package=package, kind="local", wheels=tuple(fitting))
         elif family.index is None:
             continue
-        elif replacement == PUBLIC:
-            if known is None and package == family.name:
-                raise _no_public(package, row, target, unused)
+        elif replacement == PUBLIC and _leads_to_public(family, found, local, row, target):
             route = Route(package=package, kind="public", versions=known or "", unused=unused)
-        elif replacement is not None:
+        elif replacement not in (None, PUBLIC):
             route = Route(package=package, kind="replacement", index=replacement, unused=unused)
         elif _is_public(wanted, known):
             route = Route(package=package, kind="public", versions=known or "")
@@ -113,7 +110,7 @@ def find_routes(
                 package=package,
                 kind="accelerator",
                 index=family.index,
-                unused=unused,
+                unused=unused if replacement is None else (*unused, _no_public(row, target)),
                 public=known is not None and _may_be_public(wanted, known),
             )
         routes.append(replace(route, extras=extras))
@@ -183,17 +180,26 @@ def _extras(
     return devices.extras_of(package, gpu_targets)
 
 
-def _no_public(
-    package: str, row: AcceleratorRow, target: Target, unused: tuple[str, ...]
-) -> NoFittingBuild:
-    notes = "".join(f"\n  not used: {one}" for one in unused)
-    return NoFittingBuild(
-        f"the public index is known to have no build of {package} for {row} on "
-        f"{target.platform}{notes}",
-        where="torch-index",
-        hint=f"name a directory with a wheel of {package} that fits, or an index that has one:\n"
-        'find-links = ["wheels"]\ntorch-index = "https://example.org/whl"',
-    )
+def _leads_to_public(
+    family: Family,
+    requirements: Mapping[str, list[Requirement]],
+    local: Sequence[LocalWheel],
+    row: AcceleratorRow,
+    target: Target,
+) -> bool:
+    """Tell whether the main index may be asked for a family: it has builds, or need not have one.
+
+    What goes with torch has to come from where torch comes from; if that is a local wheel, the main
+    index may have the rest.
+    """
+    if family.unlabelled_versions(family.name, target.platform.machine) is not None:
+        return True
+    fitting, _ = _divide(family.name, requirements.get(family.name, []), local, row, target)
+    return bool(fitting)
+
+
+def _no_public(row: AcceleratorRow, target: Target) -> str:
+    return f"the public index, which is known to have no build for {row} on {target.platform}"
 
 
 def _may_be_public(wanted: Sequence[Requirement], fitting: str) -> bool:

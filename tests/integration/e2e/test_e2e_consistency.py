@@ -267,20 +267,6 @@ def lock_base_for_both(site: Any) -> None:
     write_lock(path, [native, replace(native, architecture=other, packages=packages)])
 
 
-def test_public_index_without_a_build_for_the_accelerator(
-    site: Any, demand: Callable[..., None]
-) -> None:
-    site.serve(made("service", "1.0", "torch"), made("torch", "2.13.0", tag=X86))
-    demand("cpu", "service", index="public")
-    site.refuse(
-        "lock",
-        str(site.root),
-        code="no-fitting-build",
-        status=3,
-        says=["no build of torch for cpu on linux/amd64"],
-    )
-
-
 def test_an_accelerator_s_index_that_does_not_answer(
     site: Any, demand: Callable[..., None]
 ) -> None:

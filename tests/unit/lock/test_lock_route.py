@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from wheelship.lock.errors import GpuTargetsMissing, NoFittingBuild
+from wheelship.lock.errors import GpuTargetsMissing
 from wheelship.lock.local import find_local_wheels, misfit, write_index, write_page
 from wheelship.lock.route import PUBLIC, Route, find_routes, parse_requirements
 from wheelship.lock.target import Target
@@ -198,14 +198,22 @@ def test_local_wheel_comes_before_the_public_index(tmp_path: Path) -> None:
     assert (route.kind, route.versions) == ("local", "")
 
 
-def test_public_index_without_a_build_that_fits(tmp_path: Path) -> None:
+def test_where_the_public_index_has_no_build_the_accelerators_own_is_asked(tmp_path: Path) -> None:
     directory = wheels(tmp_path, f"torch-2.13.0+cu130-{X86}.whl")
-    with pytest.raises(NoFittingBuild, match="no build of torch for cpu on linux/amd64") as caught:
-        routes(["torch"], directory, replacement=PUBLIC)
-    assert "is a build for cu130, not for cpu" in caught.value.message
-    assert "find-links" in str(caught.value.hint)
-    # Of the smaller members the check of the result knows more: files may be left out.
-    found = routes(["torchaudio"], tmp_path, packages=("torchaudio",), replacement=PUBLIC)
+    packages = ("torch", "torchaudio")
+    found = routes(["torch"], directory, packages=packages, replacement=PUBLIC)
+    assert {one.kind for one in found.values()} == {"accelerator"}
+    foreign, public = found["torch"].unused
+    assert "is a build for cu130, not for cpu" in foreign
+    assert "known to have no build for cpu on linux/amd64" in public
+
+
+def test_with_a_local_torch_the_public_index_has_what_goes_with_it(tmp_path: Path) -> None:
+    """The check of the result knows more: files may be left out of a build for CUDA."""
+    directory = wheels(tmp_path, f"torch-2.13.0+cpu-{X86}.whl")
+    packages = ("torch", "torchaudio")
+    found = routes(["torch"], directory, packages=packages, replacement=PUBLIC)
+    assert (found["torch"].kind, found["torchaudio"].kind) == ("local", "public")
     assert found["torchaudio"].versions == ""
 
 
