@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from usage import Measured, measure
+from wheelship.cli.services import native_platform
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = ROOT / "docs" / "explanation" / "performance.md"
@@ -40,7 +41,9 @@ def main() -> None:
             ignore=shutil.ignore_patterns("dist", "pylock.*", "wheelship.lock", ".venv"),
         )
         environ = {**os.environ, "WHEELSHIP_STORE": str(work / "store")}
-        build = [wheelship, "build", str(project), "--variant", "cpu", "--json", "--quiet"]
+        native = ["--platform", str(native_platform())]
+        build = [wheelship, "build", str(project), "--variant", "cpu", *native]
+        build += ["--json", "--quiet"]
         rows = [
             (
                 "start: `wheelship --version`",

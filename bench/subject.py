@@ -8,10 +8,12 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from wheels import LockedFile, collect, link, locked_files, new_version
+from wheelship.cli.services import native_platform
 
 __all__ = ["SUBJECTS", "WORK", "Project", "Subject"]
 
@@ -28,7 +30,7 @@ class Subject:
     """A project to build.
 
     Attributes:
-        light, heavy: the packages whose version changes; ``heavy`` is pinned with ``==``.
+        light, heavy: the packages whose version changes; ``heavy`` is required once, by version.
         apart: which packages the Dockerfile's ``split`` keeps in a layer of their own.
         source: the file that gets another line.
         disk_bytes: free disk that a pass takes at most, most of it Docker's.
@@ -85,6 +87,24 @@ SUBJECTS = {
 }
 
 
+def only_for(platform: str) -> Callable[[str], str]:
+    """Return the change to one platform: wheels for others are not at hand."""
+    line = f'platforms = ["{platform}"]'
+    return lambda text: re.sub(r"^platforms = .*$", line, text, flags=re.MULTILINE)
+
+
+def pinned(package: str, version: str) -> Callable[[str], str]:
+    """Return the change of the one requirement of ``package`` to exactly ``version``."""
+    required = re.compile(rf'"{package}\s*[=<>~!][^"]*"')
+
+    def change(text: str) -> str:
+        changed, count = required.subn(f'"{package}=={version}"', text)
+        assert count == 1, f"{count} requirements of {package}"
+        return changed
+
+    return change
+
+
 class Project:
     """A copy of a subject in ``directory``, locked to wheels that lie in directories beside it.
 
@@ -103,6 +123,7 @@ class Project:
         self.wheels = directory / "wheels"
         self._program = str(Path(sys.executable).with_name("wheelship"))
         shutil.copytree(subject.origin, self.root, ignore=shutil.ignore_patterns(*_MADE))
+        self._edit(only_for(str(native_platform())))
         self.environ = {**os.environ, "WHEELSHIP_STORE": str(self.store)}
         if not (kept / "complete").exists():
             self._fetch(kept, found)
@@ -145,10 +166,12 @@ class Project:
     def bump_heavy(self, number: int) -> None:
         """Require and lock another release of the heavy package."""
         release = self._bump(self.subject.heavy, number, lock=False)
-        pyproject = self.root / "pyproject.toml"
-        pin = re.compile(rf"\b{self.subject.heavy}==[^\"]+")
-        pyproject.write_text(pin.sub(f"{self.subject.heavy}=={release}", pyproject.read_text()))
+        self._edit(pinned(self.subject.heavy, release))
         self._wheelship("lock", "--quiet")
+
+    def _edit(self, change: Callable[[str], str]) -> None:
+        pyproject = self.root / "pyproject.toml"
+        pyproject.write_text(change(pyproject.read_text()))
 
     def _bump(self, name: str, number: int, *, lock: bool = True) -> str:
         """Make a new release of ``name`` and return its version without the label."""

@@ -98,6 +98,22 @@ def test_every_command_does_what_the_tutorial_shows(followed: Path) -> None:
     assert (followed / "pylock.cpu.toml").is_file()
 
 
+def test_init_does_what_its_how_to_shows(
+    tmp_path: Path, environment: dict[str, str], missing: Callable[[str], None]
+) -> None:
+    text = (DOCS / "how-to" / "start-a-project.md").read_text()
+    files = {match["name"]: match["text"] for match in _FILE.finditer(text)}
+    assert sorted(files) == ["pyproject.toml", "shop.py"]
+    for name, content in files.items():
+        (tmp_path / name).write_text(content)
+    shown = list(commands(text))
+    assert [one.line for one in shown] == ["wheelship init --dry-run", "wheelship init"]
+    for command in shown:
+        follow(command, tmp_path, environment, missing)
+    request = read_request(tmp_path, native=Platform.parse("linux/amd64"))
+    assert request.variants["cpu"].extras == ("server",)
+
+
 def test_docker_loads_what_the_tutorial_built(
     followed: Path,
     environment: dict[str, str],

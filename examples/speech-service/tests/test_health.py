@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
 from fastapi.testclient import TestClient
 
 from speech_service.app import create_app
@@ -11,11 +13,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from speech_service.settings import Settings
+    from speech_service.vad.detector import Backend
 
 
-def test_healthy(client: TestClient) -> None:
-    response = client.get("/healthz")
-    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+@pytest.mark.parametrize(
+    ("backend", "used", "device"),
+    [
+        ("auto", "torch", "cpu"),
+        ("torch", "torch", "cpu"),
+        ("onnx", "onnx", "CPUExecutionProvider"),
+    ],
+)
+def test_healthy_and_on_what(settings: Settings, backend: Backend, used: str, device: str) -> None:
+    with TestClient(create_app(replace(settings, backend=backend))) as client:
+        response = client.get("/healthz")
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok", "backend": used, "device": device}
 
 
 def test_not_healthy_before_the_model_is_loaded(settings: Settings) -> None:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,6 @@ from speech_service.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from conftest import Post
     from numpy.typing import NDArray
@@ -117,29 +115,3 @@ def test_small_upload_of_long_audio_is_refused(small_client: TestClient) -> None
     response = small_client.post("/v1/segments", files={"file": ("a.flac", content)})
     assert response.status_code == 413
     assert response.json()["detail"] == "recording is longer than 10 seconds"
-
-
-def test_diarization_needs_a_pipeline(post: Post) -> None:
-    response = post(SAMPLE.read_bytes(), diarize=True)
-    assert response.status_code == 501
-    assert "SPEECH_PIPELINE" in response.json()["detail"]
-
-
-def test_diarization_downloads_nothing(settings: Settings, tmp_path: Path) -> None:
-    elsewhere = Settings(settings.database_url, pipeline=tmp_path / "not-there")
-    with TestClient(create_app(elsewhere)) as client:
-        files = {"file": ("a.wav", SAMPLE.read_bytes())}
-        response = client.post("/v1/segments", files=files, params={"diarize": True})
-    assert response.status_code == 501
-    assert "not-there holds no config.yaml" in response.json()["detail"]
-
-
-@pytest.mark.skipif(find_spec("pyannote") is not None, reason="the diarize extra is installed")
-def test_diarization_needs_the_extra(settings: Settings, tmp_path: Path) -> None:
-    (tmp_path / "config.yaml").touch()
-    configured = Settings(settings.database_url, pipeline=tmp_path)
-    with TestClient(create_app(configured)) as client:
-        files = {"file": ("a.wav", SAMPLE.read_bytes())}
-        response = client.post("/v1/segments", files=files, params={"diarize": True})
-    assert response.status_code == 501
-    assert "speech-service[diarize]" in response.json()["detail"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from wheelship.errors import GateFailed, InputError, WheelshipError
 
-__all__ = ["BudgetBroken", "Cancelled", "ConflictingFiles"]
+__all__ = ["BudgetBroken", "Cancelled", "ConflictingFiles", "LinkedToForeignLibraries"]
 
 
 class BudgetBroken(GateFailed):
@@ -24,3 +24,9 @@ class ConflictingFiles(InputError):
     """Two packages install different files under one path."""
 
     code = "conflicting-files"
+
+
+class LinkedToForeignLibraries(InputError):
+    """A library in a wheel is linked to libraries of another accelerator."""
+
+    code = "linked-to-foreign-libraries"

@@ -36,7 +36,7 @@ def build_image(plan: ImagePlan, context: BuildContext) -> BuiltImage:
     found = {layer.key: find_layer(layer, store) for layer in plan.layers}
     missing = [layer for layer in plan.layers if found[layer.key] is None]
     records = {key: record for key, record in found.items() if record is not None}
-    reading = _device_code(plan, context) if plan.gpu_targets else ()
+    reading = (*_device_code(plan, context), *_linkage(plan, context))
     if missing or reading:
         from wheelship.build.produce import make_layers
 
@@ -67,12 +67,23 @@ def _device_code(
 
     Those are looked into while their layers are made.
     """
+    if not plan.gpu_targets:
+        return ()
     from wheelship.build.device_code import check_device_code, read_device_code, unread_wheels
 
     if unread_wheels(plan, context.store):
         return (partial(read_device_code, plan, context),)
     check_device_code(plan, context.store, context.emit)
     return ()
+
+
+def _linkage(plan: ImagePlan, context: BuildContext) -> tuple[Callable[[WheelShelf], None], ...]:
+    """Return what looks for libraries of another accelerator, unless that was done before."""
+    from wheelship.build.linkage import linkage_known, read_linkage
+
+    if not plan.foreign_libraries or linkage_known(plan, context.store):
+        return ()
+    return (partial(read_linkage, plan, context),)
 
 
 def find_layer(layer: LayerPlan, store: Store) -> LayerRecord | None:

@@ -192,7 +192,8 @@ def debian_maker(
             [f"it holds no base of {release} for {platform}, whose Python compiles here"],
             hint=f'{_LOCK}, or set bytecode = "none"',
         )
-    return _resolved(request, variant, platform, (), around, upgrade=upgrade), True
+    packages = () if found is None else found.requested
+    return _resolved(request, variant, platform, packages, around, upgrade=upgrade), True
 
 
 def _resolved(

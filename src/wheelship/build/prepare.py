@@ -11,14 +11,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
+from wheelship.build.consistent import (
+    check_consistency,
+    foreign_libraries,
+    gpu_packages,
+    trusted_wheels,
+)
 from wheelship.build.foundation import base_lock, base_targets
-from wheelship.build.lockfile import LOCK_NAME
+from wheelship.build.lockfile import LOCK_NAME, all_or_nothing
 from wheelship.build.maker import maker_of
 from wheelship.build.sources import SourceBuilder, open_sources
 from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError
-from wheelship.events import Emit, Warned
-from wheelship.lock.consistency import check_gpu_targets, check_selection
+from wheelship.events import Emit, Warned, discard
 from wheelship.lock.document import lock_path
 from wheelship.lock.inputs import lock_inputs
 from wheelship.lock.model import Locked, LockedWheel
@@ -211,12 +216,24 @@ def prepare(
         WheelshipError: what resolving, reading locks and reading sources raise.
     """
     row = accelerator_row(variant.accelerator, variant.accelerator_version)
-    # Which wheels fit, only the Python and the C library of an image tell: it comes first.
-    targets, image_written = base_targets(request, variant, around, mode=mode)
-    fitting = (one for one in targets if one.platform == platform)
-    target = next(fitting, Target(python=variant.python, platform=platform))
-    packages, wheels_written = _locked(request, variant, target, targets, around, mode=mode)
-    check_selection(packages, row, target)
+    root = request.project.root
+    # The locks of wheels and base belong together: what fails between them changes neither.
+    with all_or_nothing((root / LOCK_NAME, lock_path(root, variant.name))):
+        # Which wheels fit, only the Python and the C library of an image tell: it comes first.
+        targets, image_written = base_targets(request, variant, around, mode=mode)
+        fitting = (one for one in targets if one.platform == platform)
+        target = next(fitting, Target(python=variant.python, platform=platform))
+        packages, wheels_written = _locked(request, variant, target, targets, around, mode=mode)
+        check_consistency(
+            packages,
+            variant,
+            target,
+            store=around.store,
+            # What was resolved a moment ago has been commented on.
+            emit=discard if wheels_written else around.emit,
+        )
+        base, base_written = base_lock(request, variant, platform, around, mode=mode)
+        maker = maker_of(request, variant, base, native, around, mode=mode)
     builder = SourceBuilder(
         store=around.store,
         emit=around.emit,
@@ -226,9 +243,6 @@ def prepare(
         offline=around.offline,
     )
     wheels = builder.wheels(packages, variant, target)
-    check_gpu_targets(wheels, row, variant.gpu_targets)
-    base, base_written = base_lock(request, variant, platform, around, mode=mode)
-    maker = maker_of(request, variant, base, native, around, mode=mode)
     note("lock")
     interpreter = Environment(python=variant.python).interpreter
     sources = snapshot(request.project, variant, partial(console_script, interpreter))
@@ -245,7 +259,9 @@ def prepare(
             snapshot=sources,
             environment=dict(row.environment),
             created=around.created,
-            gpu_packages=frozenset(name for one in row.families for name in one.packages),
+            gpu_packages=gpu_packages(row),
+            foreign_libraries=foreign_libraries(row),
+            trusted=trusted_wheels(row, wheels),
             maker=maker.foundation,
             bytecode_left_out=maker.left_out,
         )

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from wheelship.request.model import Request
     from wheelship.sink.model import Tools
     from wheelship.sink.output import Output
-    from wheelship.store.store import Store
 
 __all__ = ["command"]
 
@@ -222,7 +221,9 @@ def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> l
             for variant, platform in wanted
         ]
         if call.dry_run:
-            _show_plan(prepared, store, settings)
+            from wheelship.cli.planning import show_plan, views_of
+
+            show_plan(views_of(request, prepared, around), settings)
             return []
         made: list[Made] = []
         for name in names:
@@ -365,12 +366,3 @@ def _show(reports: list[BuildReport], call: _Call, settings: Settings) -> None:
                 "\nnothing was pushed; to push all the same: --allow-over-budget" if pushing else ""
             ),
         )
-
-
-def _show_plan(prepared: list[Prepared], store: Store, settings: Settings) -> None:
-    from wheelship.report.plan import plan_document, plan_text
-
-    if settings.json:
-        sys.stdout.write(json.dumps(plan_document(prepared, store), indent=2) + "\n")
-    else:
-        sys.stdout.write(plan_text(prepared, store) + "\n")

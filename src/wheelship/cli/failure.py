@@ -83,16 +83,7 @@ def _document(error: WheelshipError) -> dict[str, Any]:
     }
     findings = getattr(error, "findings", ())
     if findings:
-        document["findings"] = [
-            {
-                "file": str(one.file),
-                "line": one.line,
-                "key": one.key,
-                "message": one.message,
-                "hint": one.hint,
-            }
-            for one in findings
-        ]
+        document["findings"] = [one.to_json() for one in findings]
     return document
 
 

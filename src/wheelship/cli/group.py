@@ -27,11 +27,15 @@ class _Commands(click.Group):
     """Knows its commands by name and one line of help; imports only the one that is called."""
 
     table: ClassVar[dict[str, str]] = {
+        "init": "Find out how a project is shipped, and write its table.",
         "build": "Build the images of a project.",
         "lock": "Resolve the project and write its locks.",
+        "plan": "Show what a build would make, and why each package is in it.",
         "check": "Start an image as its users would, and prove that it works.",
         "push": "Push an image to a registry.",
         "cache": "Show, verify or prune the store.",
+        "doctor": "Find what is missing on this machine, and say how to get it.",
+        "completion": "Write what a shell needs to complete commands and options.",
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

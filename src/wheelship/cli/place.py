@@ -26,6 +26,7 @@ __all__ = [
     "read_project",
 ]
 
+_PROJECT_FILES = ("pyproject.toml", "wheelship.toml", "requirements.txt")
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -67,7 +68,7 @@ def find_image(image: str, variant: str | None, project: Path | None = None) -> 
         return Place(path=path_given, tag=variant, project=project)
     if path_given.is_file():
         return Place(path=path_given, tag=None, project=project)
-    if any((path_given / name).is_file() for name in ("pyproject.toml", "wheelship.toml")):
+    if any((path_given / name).is_file() for name in _PROJECT_FILES):
         layout = path_given / "dist" / read_project(path_given).image_name
         if not (layout / "index.json").is_file():
             raise NoImage("has not been built yet", where=image, hint=f"wheelship build {image}")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from wheelship.build.prepare import Surroundings
     from wheelship.events import Emit
     from wheelship.fetch.fetcher import Fetcher
+    from wheelship.fetch.retry import Policy
     from wheelship.lock.machine import MachineSources
     from wheelship.registry.client import RegistryClient
     from wheelship.sink.model import Tools
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from wheelship.store.store import Store
 
 __all__ = [
+    "APT",
     "InvalidEpoch",
     "jobs",
+    "machine",
     "make_fetcher",
     "make_registry",
     "native_platform",
@@ -37,7 +40,7 @@ __all__ = [
     "tools",
 ]
 
-_APT = Path("/etc/apt")
+APT = Path("/etc/apt")
 
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -105,8 +108,8 @@ def surroundings(
         emit=emit,
         environ=settings.environ,
         fetcher=lambda urls=(): make_fetcher(settings, offline=offline, urls=urls),
-        machine=lambda: _machine(settings),
-        apt=_APT if _APT.is_dir() else None,
+        machine=lambda: machine(settings),
+        apt=APT if APT.is_dir() else None,
         now=datetime.now(UTC),
         created=_created(settings),
         offline=offline,
@@ -114,7 +117,8 @@ def surroundings(
     )
 
 
-def _machine(settings: Settings) -> MachineSources:
+def machine(settings: Settings) -> MachineSources:
+    """Return what pip's and uv's settings say about where packages come from."""
     from wheelship.lock.machine import machine_sources, pip_config_files
 
     files = pip_config_files(settings.environ, Path.home())
@@ -141,10 +145,16 @@ def _created(settings: Settings) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def make_fetcher(settings: Settings, *, offline: bool, urls: tuple[str, ...] = ()) -> Fetcher:
+def make_fetcher(
+    settings: Settings,
+    *,
+    offline: bool,
+    urls: tuple[str, ...] = (),
+    policy: Policy | None = None,
+) -> Fetcher:
     """Return the door to the network, with this system's certificates, proxies and credentials.
 
-    ``urls`` are configured addresses that may carry credentials.
+    ``urls`` are configured addresses that may carry credentials; ``policy`` says how patient it is.
     """
     from urllib.request import getproxies_environment
 
@@ -164,6 +174,7 @@ def make_fetcher(settings: Settings, *, offline: bool, urls: tuple[str, ...] = (
             urls=urls, netrc=Path(netrc) if netrc else Path(home, ".netrc") if home else None
         ),
         proxies=getproxies_environment(),
+        policy=policy,
         offline=offline,
     )
 

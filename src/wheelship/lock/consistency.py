@@ -1,19 +1,90 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Before a byte is fetched: do all locked wheels belong to the accelerator?"""
+"""Before a byte is fetched: do all locked wheels belong together, and to the accelerator?
+
+The kinds of findings live in :mod:`wheelship.lock.findings`. All are reported at once.
+"""
 
 from __future__ import annotations
 
-import json
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
-from wheelship.lock.errors import AcceleratorLacksPlatform, WrongAccelerator
-from wheelship.lock.model import Locked, LockedWheel
+from wheelship.errors import InputError
+from wheelship.lock.errors import AcceleratorLacksPlatform
+from wheelship.lock.findings import (
+    advice,
+    companion,
+    duplicate,
+    floor,
+    foreign,
+    gpu,
+    linked,
+    majors,
+)
+from wheelship.lock.findings.model import PackageFinding, Subject
+from wheelship.lock.model import Locked
 from wheelship.lock.target import Target
-from wheelship.variant.errors import GpuTargetNotCovered
+from wheelship.request.model import Variant
+from wheelship.variant.accelerator import accelerator_row, accelerator_versions
+from wheelship.variant.compatibility import load_compatibility
 from wheelship.variant.model import AcceleratorRow
 
-__all__ = ["check_gpu_targets", "check_machine", "check_selection"]
+__all__ = [
+    "CODES",
+    "InconsistentPackages",
+    "advice_on",
+    "check_machine",
+    "check_selection",
+    "subject_of",
+]
+
+_ERRORS = (foreign, linked, majors, companion, gpu, floor, duplicate)
+
+CODES: Mapping[str, tuple[str, str]] = {
+    **{code: (text, "error") for one in _ERRORS for code, text in one.CODES.items()},
+    **{code: (text, "warning") for code, text in advice.CODES.items()},
+}
+"""What each code of a finding means, and how it is reported."""
+
+
+class InconsistentPackages(InputError):
+    """Locked packages do not belong together, or not into this image; each finding says why.
+
+    ``findings`` is never empty; findings with one fix stand together.
+    """
+
+    code = "inconsistent-packages"
+
+    def __init__(self, headline: str, findings: Iterable[PackageFinding]) -> None:
+        by_hint: dict[str, list[PackageFinding]] = {}
+        for finding in findings:
+            by_hint.setdefault(finding.hint, []).append(finding)
+        self.findings = tuple(one for group in by_hint.values() for one in group)
+        lines = [headline]
+        for hint, group in by_hint.items():
+            lines += [f"  {finding} [{finding.code}]" for finding in group]
+            if len(by_hint) > 1:
+                lines.append(f"    fix: {hint}".replace("\n", "\n         "))
+        super().__init__("\n".join(lines), hint=next(iter(by_hint)) if len(by_hint) == 1 else None)
+
+
+def subject_of(wheels: Iterable[Locked], variant: Variant, target: Target) -> Subject:
+    """Return what is looked at: ``wheels`` in an image of ``variant``.
+
+    Raises:
+        UnknownAcceleratorVersion: no data knows the accelerator's version.
+    """
+    name = str(variant.accelerator)
+    row = accelerator_row(name, variant.accelerator_version)
+    releases = tuple(accelerator_row(name, one) for one in accelerator_versions(name)) or (row,)
+    return Subject(
+        wheels=tuple(wheels),
+        row=row,
+        target=target,
+        compatibility=load_compatibility(),
+        releases=releases,
+        gpu_targets=variant.gpu_targets,
+        omit=variant.omit,
+    )
 
 
 def check_machine(row: AcceleratorRow, targets: Iterable[Target]) -> None:
@@ -30,95 +101,21 @@ def check_machine(row: AcceleratorRow, targets: Iterable[Target]) -> None:
             )
 
 
-def check_selection(wheels: Sequence[Locked], row: AcceleratorRow, target: Target) -> None:
-    """Check that no package of another accelerator is among ``wheels``, and no other build.
+def check_selection(subject: Subject) -> None:
+    """Check that the wheels belong together and to the accelerator.
 
     Raises:
-        WrongAccelerator: with every such package, who pulled it in, and a fix.
+        InconsistentPackages: with everything that does not, who pulled it in, and a fix.
     """
-    findings: list[str] = []
-    builds: list[str] = []
-    useless: list[str] = []
-    for wheel in wheels:
-        wrong_build = not row.accepts_label(wheel.name, wheel.label)
-        if not wrong_build and not row.forbids(wheel.name):
-            continue
-        way = _way_to(wheel.name, wheels)
-        what = f"is a build for {wheel.label}" if wrong_build else f"has no place in {row}"
-        who = f" ({' → '.join(way)})" if len(way) > 1 else ""
-        findings.append(f"{wheel.name} {wheel.version} {what}{who}")
-        # What a wrong build of torch pulls in goes away with that build.
-        culprit = next((name for name in way if row.family_of(name)), None)
-        if culprit is None:
-            useless.append(wheel.name)
-        elif culprit not in builds:
-            builds.append(culprit)
+    findings = [finding for one in _ERRORS for finding in one.find(subject)]
     if findings:
-        raise WrongAccelerator(
-            f"wheels of another accelerator would be in the {row} image for {target}:"
-            + "".join(f"\n  {finding}" for finding in findings),
-            hint="\n".join(_hints(builds, useless, wheels, row)),
+        headline = (
+            f"packages do not belong into the {subject.row} image for {subject.target}, "
+            "or not together:"
         )
+        raise InconsistentPackages(headline, findings)
 
 
-def check_gpu_targets(
-    wheels: Sequence[LockedWheel], row: AcceleratorRow, targets: Sequence[str]
-) -> None:
-    """Check that the builds of this release, as far as they are known, run on all ``targets``.
-
-    Raises:
-        GpuTargetNotCovered: they do not.
-    """
-    if row.accelerator != "cuda" or not targets:
-        return
-    from wheelship.variant.gpu import parse_target, uncovered
-
-    for wheel in wheels:
-        family = row.family_of(wheel.name)
-        if family is None or family.name != wheel.name or not family.gpu_targets:
-            continue
-        held = [parse_target(one) for one in family.gpu_targets]
-        if lacking := uncovered(held, targets):
-            raise GpuTargetNotCovered(
-                f"{wheel.name} {wheel.version} for {row} has no code for {', '.join(lacking)}; "
-                f"it has {', '.join(family.gpu_targets)}",
-                where="gpu-targets",
-                hint="choose another version of the accelerator, or leave the GPU out:\n"
-                f"gpu-targets = {json.dumps([one for one in targets if one not in lacking])}",
-            )
-
-
-def _hints(
-    builds: Iterable[str],
-    useless: Iterable[str],
-    wheels: Iterable[Locked],
-    row: AcceleratorRow,
-) -> Iterator[str]:
-    versions = {wheel.name: wheel.version.partition("+")[0] for wheel in wheels}
-    for name in builds:
-        family = row.family_of(name)
-        label = f"+{family.labels[0]}" if family is not None and family.labels else ""
-        yield f'ask for the right build: "{name}=={versions[name]}{label}"'
-    names = ", ".join(f'"{name}"' for name in useless)
-    if names:
-        yield f"leave out what is not used: exclude = [{names}]"
-
-
-def _way_to(name: str, wheels: Sequence[Locked]) -> list[str]:
-    """Return the shortest way to ``name`` from a package that nothing else requires."""
-    parents: dict[str, list[str]] = {}
-    for wheel in wheels:
-        for child in wheel.requires:
-            parents.setdefault(child, []).append(wheel.name)
-    ways = deque([[name]])
-    seen = {name}
-    while ways:
-        way = ways.popleft()
-        above = parents.get(way[0], [])
-        if not above:
-            return way
-        for parent in above:
-            if parent not in seen:
-                seen.add(parent)
-                ways.append([parent, *way])
-    return [name]
+def advice_on(subject: Subject) -> Iterator[PackageFinding]:
+    """Yield what is worth a warning."""
+    return advice.find(subject)

@@ -9,7 +9,9 @@ from wheelship.errors import InputError, MachineError, NetworkError
 
 __all__ = [
     "AcceleratorLacksPlatform",
+    "GpuTargetsMissing",
     "HashDiffers",
+    "HashNotAllowed",
     "IndexOffline",
     "IndexUnauthorized",
     "IndexUnreachable",
@@ -20,6 +22,7 @@ __all__ = [
     "LockOutOfDate",
     "MissingHash",
     "MissingLock",
+    "NoFittingBuild",
     "NoWheelForPlatform",
     "NotAWheel",
     "PlatformExcluded",
@@ -30,7 +33,6 @@ __all__ = [
     "UvLockMisfit",
     "UvLockOutOfDate",
     "UvMissing",
-    "WrongAccelerator",
 ]
 
 
@@ -177,19 +179,31 @@ class HashDiffers(InputError):
     code = "hash-differs"
 
 
+class HashNotAllowed(InputError):
+    """Requirements files name hashes, and a wheel is not among them."""
+
+    code = "hash-not-allowed"
+
+
 class LockNotWritable(MachineError):
     """The lock cannot be written into the project."""
 
     code = "lock-not-writable"
 
 
-class WrongAccelerator(InputError):
-    """A package belongs to another accelerator than the variant's."""
-
-    code = "wrong-accelerator"
-
-
 class AcceleratorLacksPlatform(InputError):
     """The accelerator does not exist for a platform of the variant."""
 
     code = "accelerator-lacks-platform"
+
+
+class NoFittingBuild(InputError):
+    """No place that may be asked has a build of the package for the accelerator."""
+
+    code = "no-fitting-build"
+
+
+class GpuTargetsMissing(InputError):
+    """The release has device code in packages of its own, and no GPU is named to choose by."""
+
+    code = "gpu-targets-missing"

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from os.path import normpath
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit, urlunsplit
@@ -58,13 +58,6 @@ class Held:
             f"{name}{'<' if name in below else '=='}{version}"
             for name, version in sorted(self.versions.items())
         )
-
-    @property
-    def has_prereleases(self) -> bool:
-        """Tell whether a version is one that is not taken unasked (PEP 440, "Pre-releases")."""
-        from packaging.version import Version
-
-        return any(Version(one).is_prerelease for one in self.versions.values())
 
     def check_hashes(self, packages: Iterable[Locked]) -> None:
         """Check that the files are those that were locked.
@@ -120,7 +113,7 @@ def held_versions(
                 package=name,
                 kind="source",
                 place=f"{one.kind} {one.source} in uv.lock",
-                fields=_fields(one, project.root),
+                address=_address(one, project.root),
             )
             for name, one in packages.items()
             if one.kind in _BUILT
@@ -160,14 +153,14 @@ def _version(package: UvPackage, row: AcceleratorRow) -> str:
     return package.version.partition("+")[0]
 
 
-def _fields(package: UvPackage, root: Path) -> tuple[tuple[str, str], ...]:
-    """Return a source that is to be built as uv's table of sources has it: the commit is held."""
+def _address(package: UvPackage, root: Path) -> str:
+    """Return what is to be built as a direct reference (PEP 508), at the commit that is held."""
     if package.kind != "git":
-        return (("path", normpath(root / package.source)),)
+        return Path(normpath(root / package.source)).as_uri()
     parts = urlsplit(package.source)
-    url = urlunsplit(parts._replace(query="", fragment=""))
+    at = parts._replace(path=f"{parts.path}@{parts.fragment}", query="", fragment="")
     inner = parse_qs(parts.query).get("subdirectory", [])
-    return (("git", url), ("rev", parts.fragment), *(("subdirectory", one) for one in inner))
+    return f"git+{urlunsplit(at)}{''.join(f'#subdirectory={one}' for one in inner)}"
 
 
 def _is_usable(package: UvPackage, target: Target, local: Sequence[LocalWheel]) -> bool:
@@ -202,10 +195,6 @@ def resolve_held(
         UvLockMisfit: one of them has no wheel for the target; the error names one that has.
         WheelshipError: see :meth:`Resolver.resolve`.
     """
-    if held.has_prereleases:
-        # Whoever made uv.lock allowed them; uv would not take them from a constraint alone.
-        options = (*resolver.settings.options, ("prerelease", '"allow"'))
-        resolver = replace(resolver, settings=replace(resolver.settings, options=options))
     if not held.misfits:
         return resolver.resolve(target, pins, upgrade, held.constraints(), held.sources, commits)
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,7 +18,7 @@ from wheelship.fetch.url import file_path, without_credentials
 from wheelship.lock.target import Target
 from wheelship.oci.config import canonical_json
 from wheelship.oci.digest import Digest
-from wheelship.request.choice import chosen_extras, chosen_requirements
+from wheelship.request.choice import allowed_hashes, chosen_extras, chosen_requirements
 from wheelship.request.model import Project, Variant
 from wheelship.request.uv import UvSettings, UvSource
 from wheelship.variant.accelerator import accelerator_row
@@ -47,6 +47,8 @@ class LockInputs:
         overrides, environments, options, metadata, no_binary: what the project tells uv.
         uv_sources: the only place where a package may come from, one line each.
         uv_lock: SHA-256 of the ``uv.lock`` whose versions are used.
+        gpu_targets: those of the image, where device code is a matter of packages.
+        hashes: digest of the hashes in requirements files; empty where there are none.
     """
 
     python: str
@@ -69,8 +71,10 @@ class LockInputs:
     no_binary: tuple[str, ...] = ()
     uv_sources: tuple[str, ...] = ()
     uv_lock: str = ""
+    hashes: str = ""
     sdist: tuple[str, ...] = ()
     directories: tuple[str, ...] = ()
+    gpu_targets: tuple[str, ...] = ()
     version: int = LOCK_VERSION
 
     @property
@@ -144,11 +148,13 @@ _LABELS = {
     "no_binary": "no-binary-package",
     "sdist": "build of source",
     "directories": "directory",
+    "gpu_targets": "GPU target",
 }
 
 _CHANGED = {
     "builds": "the known builds of the accelerator changed",
     "uv_lock": "uv.lock changed",
+    "hashes": "the hashes in requirements files changed",
 }
 """What is said of digests, which tell a reader nothing."""
 
@@ -192,8 +198,10 @@ def lock_inputs(project: Project, variant: Variant, targets: Iterable[Target] = 
         no_binary=_sorted(uv.no_binary),
         uv_sources=tuple(_source(one, uv, project.root) for one in chosen),
         uv_lock=project.uv_lock,
+        hashes=_hashes(project, variant),
         sdist=_build_rules(variant),
         directories=tuple(_directories(requirements, chosen, project.root)),
+        gpu_targets=variant.gpu_targets if any(one.devices for one in row.families) else (),
     )
 
 
@@ -215,7 +223,8 @@ def _directories(
     """Yield the directories that are required; what they require in turn is read by uv."""
     urls = {match[1] for one in requirements if (match := _FILE_URL.search(one))}
     places = {path for url in urls if (path := file_path(url)) is not None}
-    places |= {Path(text) for one in sources for key, text in one.fields if key == "path"}
+    addresses = {one.address.partition("#")[0] for one in sources if one.kind == "source"}
+    places |= {path for one in addresses if (path := file_path(one)) is not None}
     for path in sorted(one for one in places if one.is_dir()):
         found = [path / name for name in _DECLARING if (path / name).is_file()]
         digest = Digest.of(b"".join(one.name.encode() + b"\0" + one.read_bytes() for one in found))
@@ -226,6 +235,13 @@ def _sorted(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted({text.strip() for text in texts}))
 
 
+def _hashes(project: Project, variant: Variant) -> str:
+    hashes = allowed_hashes(project, variant)
+    if hashes is None:
+        return ""
+    return Digest.of(canonical_json({name: sorted(one) for name, one in hashes.items()})).hex[:16]
+
+
 def _builds(row: AcceleratorRow) -> str:
     families = [
         {
@@ -234,8 +250,11 @@ def _builds(row: AcceleratorRow) -> str:
             "labels": family.labels,
             "index": family.index,
             "unlabelled": family.unlabelled,
+            **({"plain": family.plain} if family.devices else {}),
+            **({"devices": asdict(family.devices)} if family.devices else {}),
         }
         for family in row.families
+        if family.index is not None
     ]
     return Digest.of(canonical_json({"families": families})).hex[:16]
 
@@ -245,7 +264,10 @@ def _source(source: UvSource, uv: UvSettings, root: Path) -> str:
     place = source.place
     if source.kind == "index" and (index := uv.index(place)) is not None:
         place = f"{place} {_place(index.address, root)}"
-    elif source.kind != "source":
+    elif source.kind == "source":
+        where = without_credentials(source.address.removeprefix("git+"))
+        place = f"{place} {where.replace(root.as_uri(), '.')}".rstrip()
+    else:
         place = _place(place, root)
     marker = f"; {source.marker}" if source.marker else ""
     return f"{source.package}: {source.kind} {place}{marker}"

@@ -77,8 +77,10 @@ def misfit(wheel: LocalWheel, row: AcceleratorRow, target: Target) -> str | None
     if not wheel.fits(target):
         return f"is not for {target}"
     family = row.family_of(wheel.name)
-    if family is None:
+    if family is None or not family.labels:
         return None
+    if (plain := family.plain_versions(wheel.name)) is not None:
+        return None if _meets(wheel.version, plain) else f"is not of {row}"
     label = wheel.version.local
     if label is None:
         fitting = family.unlabelled_versions(wheel.name, target.platform.machine)

@@ -10,9 +10,10 @@ from pathlib import Path
 from wheelship.errors import InputError
 from wheelship.events import Emit, Finished, Started, Warned
 from wheelship.fetch.url import has_credentials, origin
+from wheelship.lock.allowed import check_allowed
 from wheelship.lock.backend import pin_builds
 from wheelship.lock.change import LockChange, LockEntry, compare_locks
-from wheelship.lock.consistency import check_machine, check_selection
+from wheelship.lock.consistency import advice_on, check_machine, check_selection, subject_of
 from wheelship.lock.current import check_current
 from wheelship.lock.document import lock_path, render_lock, write_lock
 from wheelship.lock.errors import LockLacksPlatform, MissingLock
@@ -26,7 +27,7 @@ from wheelship.lock.resolve import Resolver, Upgrade
 from wheelship.lock.target import Target
 from wheelship.lock.uv import Uv
 from wheelship.lock.uv_lock import read_uv_lock
-from wheelship.request.choice import chosen_extras
+from wheelship.request.choice import allowed_hashes, chosen_extras
 from wheelship.request.model import Project, Variant
 from wheelship.request.requirement import requirement_name
 from wheelship.request.uv import index_variable
@@ -132,7 +133,7 @@ def resolve_variant(
 
     Raises:
         Unresolvable, SdistOnly, NotAWheel, MissingHash: the requirements have no usable answer.
-        WrongAccelerator, AcceleratorLacksPlatform: the answer does not suit the accelerator.
+        InconsistentPackages, AcceleratorLacksPlatform: the answer does not suit the accelerator.
         UvLockOutOfDate, UvLockMisfit, HashDiffers: the versions of ``uv.lock`` cannot be used.
         InvalidLock: there is a lock, but it is damaged; its versions would be lost.
         NetworkError, MachineError: an index, uv or the disk failed.
@@ -162,7 +163,8 @@ def resolve_variant(
             asked = _KEEP_ALL if selections else upgrade
             wheels = resolve_held(resolver, target, pins, asked, held, commits)
             held.check_hashes(wheels)
-            check_selection(wheels, row, target)
+            check_allowed(wheels, allowed_hashes(project, variant), row)
+            check_selection(subject_of(wheels, variant, target))
             selections[target] = wheels
         if context.source is not None:
             kept = before.build_pins(upgrade.keeps) if before else {}
@@ -172,6 +174,7 @@ def resolve_variant(
         raise
     packages = {(wheel.name, wheel.version) for one in selections.values() for wheel in one}
     context.emit(Finished("resolve", variant.name, "done", f"{len(packages)} packages"))
+    _advise(variant, context, selections)
     _warn_of_credentials(variant, context, selections)
     _warn_of_sources(context, selections)
     return Resolved(
@@ -246,6 +249,19 @@ def _packages(selections: Mapping[Target, Iterable[Locked]]) -> Iterator[LockEnt
                 size_bytes=wheel.size_bytes,
                 requires=wheel.requires,
             )
+
+
+def _advise(
+    variant: Variant, context: LockContext, selections: Mapping[Target, tuple[Locked, ...]]
+) -> None:
+    """Warn of what is no mistake and yet not what was meant, once for all platforms."""
+    found = (
+        finding
+        for target, wheels in selections.items()
+        for finding in advice_on(subject_of(wheels, variant, target))
+    )
+    for code, message, hint in dict.fromkeys((one.code, str(one), one.hint) for one in found):
+        context.emit(Warned(code, message, hint))
 
 
 def _warn_of_credentials(

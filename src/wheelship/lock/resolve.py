@@ -130,7 +130,7 @@ class Resolver:
         members = {
             one.package
             for one in built
-            if self.rules is None or not one.fields or one.package in here
+            if self.rules is None or not one.address or one.package in here
         } - direct
         # What is built is what uv.lock holds: its commit, where a source names a branch.
         own = self._own_routes((*built, *self.uv_sources), direct | members, local, target)
@@ -151,6 +151,7 @@ class Resolver:
                     row=self.row,
                     target=target,
                     replacement=self._replacement(),
+                    gpu_targets=self.inputs.gpu_targets,
                 )
                 run = _Run(
                     Path(place), self, target, routes, own, members, local, constraints, sources
@@ -286,10 +287,12 @@ class _Run:
     def _project(self) -> GeneratedProject:
         resolver, rules = self.resolver, self.resolver.rules or {}
         inputs, settings = resolver.inputs, resolver.settings
+        devices = [route.requirement for route in self.routes if route.extras]
+        known = [f"{route.package}{route.versions}" for route in self.routes if route.versions]
         return GeneratedProject(
             name=resolver.name,
-            requirements=[*inputs.requirements, *sorted(self.members)],
-            constraints=self.constraints,
+            requirements=[*inputs.requirements, *sorted(self.members), *devices],
+            constraints=[*self.constraints, *known],
             exclude=inputs.exclude,
             sources=self._places(),
             index=self._index(),
@@ -318,7 +321,11 @@ class _Run:
         page = ""
         if wheels:
             page = write_index(self.directory / "local", wheels, self.resolver.sha256_of)
-        places = {name: Place("index", route.index or page) for name, route in routes.items()}
+        places = {
+            name: Place("index", route.index or page)
+            for name, route in routes.items()
+            if route.kind != "public"
+        }
         for name, own in preferred.items():
             places[name] = own.place or Place("index", page)
         return places
@@ -396,6 +403,11 @@ def _explained(
         if route.kind == "local" and route.package in _words(error.message):
             names = ", ".join(wheel.path.name for wheel in route.wheels)
             notes.append(f"{route.package} was looked for among local wheels only: {names}")
+        elif route.kind == "public":
+            if route.versions and route.package in _words(error.message):
+                told = f"the public index has builds of {route.package} that fit for"
+                notes.append(f"{told} {route.versions} only")
+                notes += [f"not used: {one}" for one in route.unused]
         elif route.package in _words(error.message) or str(route.index) in error.message:
             notes.append(f"{route.package} was looked for in {route.index} only")
             notes += [f"not used: {one}" for one in route.unused]
@@ -403,6 +415,9 @@ def _explained(
                 f"name a directory with a wheel of {route.package} that fits, or another index:\n"
                 'find-links = ["wheels"]\ntorch-index = "https://example.org/whl"'
             )
+            if route.public:
+                hint += "\nor take the builds of the public index that are known to fit:\n"
+                hint += 'torch-index = "public"'
     if machine.ignored_indexes and type(error) is Unresolvable:
         notes.append(f"pip's local indexes are not used: {', '.join(machine.ignored_indexes)}")
     note = "\nnote:" + "".join(f"\n  {note}" for note in notes) if notes else ""

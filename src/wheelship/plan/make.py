@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 
 from wheelship.archive.result import CODEC, WRITER_VERSION
@@ -67,8 +68,8 @@ class Inputs:
 
     ``name`` is the image's; ``environment`` are the variables of the accelerator's data, and
     ``gpu_packages`` the packages of its families; ``base`` is what images stand on. ``maker`` has
-    the interpreter that compiles where the base's own cannot run, None = the base's own can;
-    ``bytecode_left_out`` is why neither can.
+    the interpreter that compiles where the base's own cannot run, None = the base's own can. What
+    the others are, :class:`ImagePlan` says.
     """
 
     name: str
@@ -80,7 +81,9 @@ class Inputs:
     snapshot: Snapshot
     environment: dict[str, str]
     created: str
-    gpu_packages: frozenset[str] = frozenset()
+    gpu_packages: tuple[str, ...] = ()
+    foreign_libraries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    trusted: frozenset[str] = frozenset()
     maker: Foundation | None = None
     bytecode_left_out: str | None = None
 
@@ -119,6 +122,8 @@ def plan_image(inputs: Inputs) -> ImagePlan:
         gpu_targets=variant.gpu_targets,
         gpu_packages=inputs.gpu_packages,
         bytecode_left_out=inputs.bytecode_left_out,
+        foreign_libraries=inputs.foreign_libraries,
+        trusted=inputs.trusted,
     )
 
 

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from wheelship.base.model import BaseImage, BaseLayer
@@ -159,9 +160,11 @@ class RunConfig:
 class ImagePlan:
     """Everything that decides one image's bytes.
 
-    ``gpu_targets`` are the GPUs it is for (``sm_90``); ``gpu_packages`` the packages whose device
-    code decides where the image runs. ``bytecode_left_out`` is why the image has no bytecode
-    although it was asked for; else None.
+    ``gpu_targets`` are the GPUs it is for (``sm_90``); ``gpu_packages`` the packages whose
+    device code decides where the image runs; ``foreign_libraries`` name patterns,
+    by accelerator, of what no library in it may be linked to; ``trusted`` the packages whose build
+    says that it is not. ``bytecode_left_out`` is why the image has no
+    bytecode although it was asked for; else None.
     """
 
     name: str
@@ -174,5 +177,7 @@ class ImagePlan:
     budget: Budget
     layer_limit: int
     gpu_targets: tuple[str, ...] = ()
-    gpu_packages: frozenset[str] = frozenset()
+    gpu_packages: tuple[str, ...] = ()
+    foreign_libraries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    trusted: frozenset[str] = frozenset()
     bytecode_left_out: str | None = None

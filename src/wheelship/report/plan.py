@@ -1,75 +1,155 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plan before it is built: layers, their packages, and which of them the store has."""
+"""A plan before it is built, as a JSON document (docs/reference/schema/plan.json)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from wheelship.build.execute import find_layer
-from wheelship.build.omission import omissions
-from wheelship.build.prepare import Prepared
-from wheelship.plan.model import LayerPlan
-from wheelship.report.size import format_bytes
-from wheelship.store.store import Store
+from wheelship.report.forecast import Size, Total
+from wheelship.report.plan_view import ImageView, LayerView, PackageView, sharing
 
-__all__ = ["plan_document", "plan_text"]
+__all__ = ["plan_document"]
 
 SCHEMA = "wheelship.plan/1"
 
 
-def plan_document(prepared: Sequence[Prepared], store: Store) -> dict[str, Any]:
-    """Return the plans as a JSON document; sizes (bytes) are known for layers in the store."""
-    return {"schema": SCHEMA, "images": [_image(one, store) for one in prepared]}
+def plan_document(views: Sequence[ImageView]) -> dict[str, Any]:
+    """Return the JSON document; sizes are bytes, null where nothing tells them yet."""
+    common = sharing(views)
+    return {
+        "schema": SCHEMA,
+        "images": [_image(view) for view in views],
+        "shared": {"layers": common.layers, "saved": _total(common.saved)},
+    }
 
 
-def _image(prepared: Prepared, store: Store) -> dict[str, Any]:
-    plan = prepared.plan
+def _image(view: ImageView) -> dict[str, Any]:
+    plan, run, variant = view.plan, view.plan.run, view.prepared.variant
     return {
         "variant": plan.variant,
         "platform": str(plan.platform),
-        "user": plan.run.user,
-        "env": dict(plan.run.env),
-        "entrypoint": list(plan.run.entrypoint),
-        "command": list(plan.run.command),
-        "lock": prepared.lock,
-        "layers": [_layer(layer, store) for layer in plan.layers],
-        "omitted": [
-            {"package": one.package, "version": one.version, "pattern": one.pattern}
-            for one in omissions(plan, store)
+        "reference": view.reference,
+        "accelerator": variant.accelerator.value,
+        "user": run.user,
+        "env": dict(run.env),
+        "environment": [
+            {"name": one.name, "value": one.value, "origin": one.origin, "replaces": one.replaces}
+            for one in view.variables
         ],
+        "entrypoint": list(run.entrypoint),
+        "command": list(run.command),
+        "workdir": run.workdir,
+        "ports": list(run.ports),
+        "writable": list(run.volumes),
+        "labels": dict(run.labels),
+        "health": None if run.healthcheck is None else _health(view),
+        "lock": view.prepared.lock,
+        "layers": [_layer(layer) for layer in view.layers],
+        "omitted": _omitted(view),
+        "total": _total(view.total),
+        "download": {
+            "files": len(view.missing),
+            "bytes": sum(one.size_bytes for one in view.missing),
+            "unknown": sum(not one.size_bytes for one in view.missing),
+        },
+        "budget": _budget(view),
+        "left_out": {
+            "packages": list(variant.exclude_packages),
+            "bytecode": variant.bytecode == "none" or plan.bytecode_left_out is not None,
+        },
+        "waived": [
+            {"kind": kind, "package": one.package, "version": one.version, "reason": one.reason}
+            for kind, waivers in (
+                ("script", variant.waive_scripts),
+                ("record", variant.waive_record),
+            )
+            for one in waivers
+        ],
+        "run": {
+            "docker": view.hint.docker,
+            "compose": list(view.hint.compose),
+            "kubernetes": list(view.hint.kubernetes),
+            "needs": view.hint.needs,
+        },
     }
 
 
-def _layer(layer: LayerPlan, store: Store) -> dict[str, Any]:
-    record = find_layer(layer, store)
+def _omitted(view: ImageView) -> list[dict[str, str]]:
+    versions = {
+        one.package.name: one.package.version for layer in view.layers for one in layer.packages
+    }
+    return [
+        {"package": name, "version": versions[name], "pattern": pattern}
+        for name, patterns in sorted(pair for layer in view.layers for pair in layer.omitted)
+        for pattern in patterns
+    ]
+
+
+def _health(view: ImageView) -> dict[str, Any]:
+    health = view.prepared.variant.health
+    assert health is not None  # noqa: S101 - the probe is made of it
     return {
-        "title": layer.title,
-        "kind": layer.kind,
-        "key": str(layer.key),
-        "stored": store.find_layer(layer.key) is not None,
-        "transfer_bytes": record.size_bytes if record else None,
-        "unpacked_bytes": record.unpacked_bytes if record else None,
-        "packages": [
-            {"name": one.name, "version": one.version, "type": one.type} for one in layer.packages
-        ],
+        "path": health.path,
+        "port": health.port,
+        "interval_seconds": health.interval_seconds,
+        "timeout_seconds": health.timeout_seconds,
+        "start_period_seconds": health.start_period_seconds,
+        "retries": health.retries,
     }
 
 
-def plan_text(prepared: Sequence[Prepared], store: Store) -> str:
-    """Return the plans as lines for a terminal."""
-    lines: list[str] = []
-    for one in prepared:
-        plan = one.plan
-        lines.append(f"{plan.name}:{plan.variant}  {plan.platform}  lock: {one.lock}")
-        for layer in plan.layers:
-            record = find_layer(layer, store)
-            size = "to do" if record is None else format_bytes(record.size_bytes)
-            lines.append(f"  {layer.kind:<12} {size:>10}  {layer.title}")
-        lines += [
-            f"  omitted: {one.pattern} of {one.package} {one.version}"
-            for one in omissions(plan, store)
-        ]
-        lines += [f"  env {name}={value}" for name, value in plan.run.env]
-        lines.append(f"  user {plan.run.user}, command {' '.join(plan.run.command)}")
-    return "\n".join(lines)
+def _layer(layer: LayerView) -> dict[str, Any]:
+    one = layer.forecast
+    return {
+        "title": one.plan.title,
+        "kind": one.plan.kind,
+        "key": str(one.plan.key),
+        "stored": one.state in ("stored", "empty"),
+        "state": one.state,
+        "digest": None if one.digest is None else str(one.digest),
+        "transfer_bytes": None if one.transfer is None else one.transfer.bytes,
+        "unpacked_bytes": None if one.unpacked is None else one.unpacked.bytes,
+        "estimate": not all(
+            size is not None and size.exact for size in (one.transfer, one.unpacked)
+        ),
+        "download_bytes": sum(file.size_bytes for file in one.missing),
+        "packages": [_package(package) for package in layer.packages],
+    }
+
+
+def _package(one: PackageView) -> dict[str, Any]:
+    return {
+        "name": one.package.name,
+        "version": one.package.version,
+        "type": one.package.type,
+        "size_bytes": one.size_bytes,
+        "via": None if one.via is None else list(one.via),
+    }
+
+
+def _total(sums: Total) -> dict[str, Any]:
+    return {
+        "transfer_bytes": sums.transfer.bytes,
+        "unpacked_bytes": sums.unpacked.bytes,
+        "estimate": _is_estimate(sums.transfer, sums.transfer_unknown)
+        or _is_estimate(sums.unpacked, sums.unpacked_unknown),
+        "transfer_unknown_layers": sums.transfer_unknown,
+        "unpacked_unknown_layers": sums.unpacked_unknown,
+    }
+
+
+def _is_estimate(size: Size, unknown: int) -> bool:
+    return unknown > 0 or not size.exact
+
+
+def _budget(view: ImageView) -> dict[str, Any]:
+    limits = view.plan.budget
+    return {
+        "limit_bytes": limits.transfer_bytes,
+        "unpacked_limit_bytes": limits.unpacked_bytes,
+        "layers_limit": limits.layers,
+        "ok": view.budget.ok,
+        "estimate": view.budget.estimate,
+        "over": list(view.budget.over),
+    }

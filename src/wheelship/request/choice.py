@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from wheelship.request.errors import InvalidValue
 from wheelship.request.model import Project, Variant
 from wheelship.request.requirement import requirement_name
 from wheelship.request.value import canonical_name
 
-__all__ = ["chosen_extras", "chosen_requirements"]
+__all__ = ["allowed_hashes", "chosen_extras", "chosen_requirements"]
 
 _OWN_EXTRAS = re.compile(r"[^\[;@]*\[(?P<extras>[^\]]*)\][^;]*(?:;(?P<marker>.*))?")
 
@@ -27,6 +27,11 @@ def chosen_requirements(project: Project, variant: Variant) -> tuple[str, ...]:
     chosen += [project.groups[name] for name in variant.groups]
     wanted = [*own, *(one for group in chosen for one in group)]
     return tuple(dict.fromkeys(_followed(project, wanted, frozenset())))
+
+
+def allowed_hashes(project: Project, variant: Variant) -> Mapping[str, frozenset[str]] | None:
+    """Return the SHA-256 of the files that ``variant`` may have, by name; None for any."""
+    return project.hashes if variant.requirements is None else variant.hashes
 
 
 def chosen_extras(project: Project, variant: Variant) -> tuple[str, ...]:

@@ -1,132 +1,146 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The default command of a project that names none: its web application, found by reading it."""
+"""The web applications of a project, found by reading its code; nothing of it is executed."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
-from wheelship.errors import InputError
-from wheelship.request.ignore import is_never_shipped
-from wheelship.request.layout import find_layout
+from wheelship.request.code import Module, calls_at_import, keyword, read_modules
 from wheelship.request.model import Project
-from wheelship.request.requirement import requirement_name
-from wheelship.request.table import quoted
 
-__all__ = ["Application", "NoCommand", "default_command", "find_applications"]
+__all__ = ["Application", "find_applications", "likelihood"]
 
 _MAKERS = {
     "fastapi.FastAPI": "FastAPI",
+    "fastapi.applications.FastAPI": "FastAPI",
+    "litestar.Litestar": "Litestar",
+    "quart.Quart": "Quart",
     "starlette.applications.Starlette": "Starlette",
     "flask.Flask": "Flask",
+    "flask.app.Flask": "Flask",
     "django.core.asgi.get_asgi_application": "Django (ASGI)",
     "django.core.wsgi.get_wsgi_application": "Django (WSGI)",
 }
-_MAKER_NAMES = tuple({maker.rpartition(".")[2].encode() for maker in _MAKERS})
-_SERVERS = {
-    "FastAPI": ("uvicorn", "hypercorn"),
-    "Starlette": ("uvicorn", "hypercorn"),
-    "Flask": ("gunicorn", "waitress", "flask"),
-    "Django (ASGI)": ("uvicorn", "hypercorn"),
-    "Django (WSGI)": ("gunicorn", "waitress"),
-}
-_USUAL_MODULES = ("app", "main", "asgi", "wsgi", "server", "api")
-_ANY = "0.0.0.0"  # noqa: S104 - inside a container, "all interfaces" is its own
-_LARGEST_MODULE_BYTES = 1_000_000
-
-
-class NoCommand(InputError):
-    """There is no command, and none can be told from the code."""
-
-    code = "no-command"
+_FACTORY = re.compile(r"(?:create|make|build|get)_(?:\w+_)?app(?:lication)?|app_factory")
+_WORDS = (
+    *sorted({maker.rpartition(".")[2].encode() for maker in _MAKERS}),
+    b"_app",  # the factory and who calls it may stand in different modules
+    b"app_factory",
+    b"gradio",
+    b"streamlit",
+)
+_USUAL_MODULES = ("app", "main", "asgi", "wsgi", "server", "api", "streamlit_app", "home")
+_KINDS = ("object", "factory", "script")
+_MOST_ALIASES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
-    """A web application object at the top level of a module."""
+    """What serves: an object or factory at the top level of a module, or a script to be run.
+
+    Attributes:
+        attribute: the object's or factory's name; empty for a script.
+        placed: the module can be run by its path below the working directory.
+        listens: the address a script insists on in its code, where it does.
+        port: the port a script insists on in its code, where it does.
+    """
 
     framework: str
     module: str
     attribute: str
     path: str
     line: int
+    kind: Literal["object", "factory", "script"] = "object"
+    placed: bool = True
+    listens: str | None = None
+    port: int | None = None
 
     @property
     def target(self) -> str:
-        """The object as servers want it: ``module:attribute``."""
-        return f"{self.module}:{self.attribute}"
+        """The object as servers want it, ``module:attribute``; a script's own path."""
+        return f"{self.module}:{self.attribute}" if self.attribute else self.path
 
     def __str__(self) -> str:
-        return f"{self.framework} application {self.target} ({self.path}:{self.line})"
+        what = "application" if self.kind == "object" else self.kind
+        return f"{self.framework} {what} {self.target} ({self.path}:{self.line})"
 
 
-def default_command(project: Project, port: int) -> tuple[tuple[str, ...], str]:
-    """Return the command that serves the project's application on ``port``, and a note on it.
+def find_applications(project: Project) -> list[Application]:
+    """Return what serves in the project's modules, the likeliest first.
 
     Raises:
-        NoCommand: no application, several equally likely ones, or no server for it.
+        SourceError: a directory of the project cannot be listed.
     """
-    applications = sorted(find_applications(project), key=_likelihood)
-    if not applications:
-        message = "there is no command, and no web application was found in the code"
-        raise NoCommand(message, hint=_line(_example(project, port)))
-    servable = [(one, server) for one in applications if (server := _server(one, project))]
-    if not servable:
-        first = applications[0]
-        raise NoCommand(
-            f"there is no command, and no dependency that could serve {first}",
-            hint=f'add "{_SERVERS[first.framework][0]}" to the dependencies',
-        )
-    best, server = servable[0]
-    command = _serve(server, best.target, port)
-    rivals = [one for one, _ in servable if _likelihood(one) == _likelihood(best)]
-    if len(rivals) > 1:
-        found = ", ".join(map(str, rivals))
-        message = f"there is no command, and several applications were found: {found}"
-        raise NoCommand(message, hint=_line(command))
-    note = f"no command is given, so {server} starts {best}"
-    if server == "flask":
-        note += ", with a server meant for development: better add gunicorn to the dependencies"
-    return command, note
+    modules = [
+        module
+        for module in read_modules(project, _WORDS)
+        if all(part.isidentifier() for part in module.name.split("."))
+    ]
+    origins = _Origins(modules)
+    found: list[Application] = []
+    for module in modules:
+        found += _objects(module, origins)
+        found += _factories(module, origins)
+        found += _gradio(module)
+        found += _streamlit(module)
+    return sorted(found, key=lambda one: (likelihood(one), one.path, one.line))
 
 
-def find_applications(project: Project) -> Iterator[Application]:
-    """Yield the application objects in the project's modules; files that do not parse have none."""
-    layout = find_layout(project)
-    roots = {**layout.installed, **{name: name for name in layout.placed}}
-    for start, name in sorted(roots.items()):
-        for path in _modules(project.root / start):
-            relative = path.relative_to(project.root).as_posix()
-            if is_never_shipped(relative) or "tests" in relative.split("/"):
-                continue
-            module = name + relative.removeprefix(start)
-            module = module.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-            if all(part.isidentifier() for part in module.split(".")):
-                yield from _applications(path, relative, module)
+def likelihood(application: Application) -> tuple[int, int, int, int]:
+    """Order applications: objects, the usual names, and those nearest to the top come first."""
+    tail = application.module.rpartition(".")[2].lower()
+    usual = _USUAL_MODULES.index(tail) if tail in _USUAL_MODULES else len(_USUAL_MODULES)
+    named = 0 if application.attribute in ("app", "application", "create_app", "") else 1
+    return _KINDS.index(application.kind), named, usual, application.module.count(".")
 
 
-def _modules(start: Path) -> Iterator[Path]:
-    if start.is_file():
-        yield start
-    else:
-        yield from sorted(start.rglob("*.py"))
+class _Origins:
+    """Which functions of the project make an application, whatever they are imported as."""
+
+    def __init__(self, modules: Sequence[Module]) -> None:
+        self._aliases = {
+            f"{module.name}.{local}": origin
+            for module in modules
+            for local, origin in module.names.items()
+        }
+        self._made: dict[str, str] = {}
+        for module in modules:
+            for function in module.tree.body:
+                if isinstance(function, ast.FunctionDef):
+                    framework = _made_inside(module, function)
+                    if framework is not None:
+                        self._made[f"{module.name}.{function.name}"] = framework
+
+    def framework(self, name: str) -> str | None:
+        """Return the framework whose application calling ``name`` makes."""
+        for _ in range(_MOST_ALIASES):
+            if name in _MAKERS:
+                return _MAKERS[name]
+            if name in self._made:
+                return self._made[name]
+            if name not in self._aliases:
+                return None
+            name = self._aliases[name]
+        return None
 
 
-def _applications(path: Path, relative: str, module: str) -> Iterator[Application]:
-    try:
-        if path.stat().st_size > _LARGEST_MODULE_BYTES:
-            return
-        source = path.read_bytes()
-        if not any(name in source for name in _MAKER_NAMES):
-            return
-        tree = ast.parse(source)
-    except (OSError, SyntaxError, ValueError, RecursionError):
-        return
-    known = _imported(tree)
+def _made_inside(module: Module, function: ast.FunctionDef) -> str | None:
+    returns = any(isinstance(one, ast.Return) and one.value for one in ast.walk(function))
+    made = (
+        _MAKERS.get(module.resolve(one.func))
+        for one in ast.walk(function)
+        if isinstance(one, ast.Call)
+    )
+    return next((one for one in made if one is not None), None) if returns else None
+
+
+def _objects(module: Module, origins: _Origins) -> Iterator[Application]:
     seen: set[str] = set()
-    for statement in tree.body:
+    for statement in module.tree.body:
         match statement:
             case ast.Assign(targets=[ast.Name(id=attribute)], value=ast.Call(func=function)):
                 pass
@@ -134,88 +148,88 @@ def _applications(path: Path, relative: str, module: str) -> Iterator[Applicatio
                 pass
             case _:
                 continue
-        framework = _MAKERS.get(_dotted(function, known))
+        framework = origins.framework(module.resolve(function))
         if framework is not None and attribute not in seen:
             seen.add(attribute)
-            yield Application(
-                framework=framework,
-                module=module,
-                attribute=attribute,
-                path=relative,
-                line=statement.lineno,
-            )
+            yield _application(module, statement, framework, attribute)
 
 
-def _imported(tree: ast.Module) -> dict[str, str]:
-    """Return local name → what it was imported from."""
-    known: dict[str, str] = {}
-    for statement in tree.body:
-        match statement:
-            case ast.Import(names=names):
-                for alias in names:
-                    local = alias.asname or alias.name.partition(".")[0]
-                    known[local] = alias.name if alias.asname else local
-            case ast.ImportFrom(module=str() as module, names=names, level=0):
-                for alias in names:
-                    known[alias.asname or alias.name] = f"{module}.{alias.name}"
-            case _:
-                pass
-    return known
+def _factories(module: Module, origins: _Origins) -> Iterator[Application]:
+    for statement in module.tree.body:
+        if not isinstance(statement, ast.FunctionDef) or not _FACTORY.fullmatch(statement.name):
+            continue
+        framework = origins.framework(f"{module.name}.{statement.name}")
+        if framework is not None and not _needs_arguments(statement.args):
+            one = _application(module, statement, framework, statement.name, kind="factory")
+            yield one
 
 
-def _dotted(function: ast.expr, known: dict[str, str]) -> str:
-    match function:
-        case ast.Name(id=name):
-            return known.get(name, "")
-        case ast.Attribute(value=value, attr=attribute):
-            return f"{_dotted(value, known)}.{attribute}"
-        case _:
-            return ""
+def _needs_arguments(arguments: ast.arguments) -> bool:
+    positional = len(arguments.posonlyargs) + len(arguments.args)
+    return positional > len(arguments.defaults) or None in arguments.kw_defaults
 
 
-def _likelihood(application: Application) -> tuple[int, int, int]:
-    """Order applications: the usual names first, then those nearest to the top."""
-    tail = application.module.rpartition(".")[2]
-    usual = _USUAL_MODULES.index(tail) if tail in _USUAL_MODULES else len(_USUAL_MODULES)
-    attribute = 0 if application.attribute in ("app", "application") else 1
-    return attribute, usual, application.module.count(".")
+def _gradio(module: Module) -> Iterator[Application]:
+    """Find a script that launches an interface when it is run, directly or by its main guard."""
+    if not module.imports("gradio"):
+        return
+    calls = [one for one in calls_at_import(module.tree) if _is_launch(one)]
+    if not calls and module.has_main:
+        calls = [
+            one for one in ast.walk(module.tree) if isinstance(one, ast.Call) and _is_launch(one)
+        ]
+    if calls:
+        first = min(calls, key=lambda call: call.lineno)
+        settings = {
+            "listens": _literal(keyword(first, "server_name"), str),
+            "port": _literal(keyword(first, "server_port"), int),
+        }
+        yield _application(module, first, "Gradio", "", kind="script", settings=settings)
 
 
-def _server(application: Application, project: Project) -> str | None:
-    """Return the first of the framework's servers among the direct dependencies."""
-    available = set()
-    for requirement in project.dependencies:
-        name = requirement_name(requirement)
-        available.add(name)
-        extras = requirement.partition(";")[0].partition("[")[2].partition("]")[0]
-        if name == "fastapi" and {"standard", "all"} & set(extras.replace(" ", "").split(",")):
-            available.add("uvicorn")
-    servers = _SERVERS[application.framework]
-    return next((name for name in servers if name in available), None)
+def _is_launch(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Attribute) and call.func.attr == "launch"
 
 
-def _serve(server: str, target: str, port: int) -> tuple[str, ...]:
-    if server == "uvicorn":
-        return ("uvicorn", target, "--host", _ANY, "--port", str(port))
-    if server == "waitress":
-        return ("waitress-serve", f"--listen={_ANY}:{port}", target)
-    if server == "flask":
-        return ("flask", "--app", target, "run", "--host", _ANY, "--port", str(port))
-    return (server, "--bind", f"{_ANY}:{port}", target)
+def _streamlit(module: Module) -> Iterator[Application]:
+    """Find a script that draws a page when it is run; those in ``pages`` belong to another."""
+    if not module.imports("streamlit") or "pages" in module.path.split("/"):
+        return
+    drawing = [
+        call
+        for call in calls_at_import(module.tree)
+        if module.resolve(call.func).startswith("streamlit.")
+    ]
+    if drawing or module.has_main:
+        line = min(drawing, key=lambda call: call.lineno) if drawing else module.tree.body[0]
+        yield _application(module, line, "Streamlit", "", kind="script")
 
 
-def _example(project: Project, port: int) -> tuple[str, ...]:
-    """Return the command that most likely only needs a name corrected."""
-    names = {requirement_name(requirement) for requirement in project.dependencies}
-    if "streamlit" in names:
-        options = ("--server.address", _ANY, "--server.port", str(port))
-        return ("streamlit", "run", "app.py", *options)
-    if project.scripts:
-        return (min(project.scripts),)
-    if "gradio" in names:
-        return ("python", "app.py")
-    return _serve("uvicorn", "package.module:app", port)
+def _literal(expression: ast.expr | None, kind: type) -> object:
+    if isinstance(expression, ast.Constant) and type(expression.value) is kind:
+        return expression.value
+    return None
 
 
-def _line(command: tuple[str, ...]) -> str:
-    return f"command = [{', '.join(map(quoted, command))}]"
+def _application(
+    module: Module,
+    node: ast.stmt | ast.expr,
+    framework: str,
+    attribute: str,
+    *,
+    kind: Literal["object", "factory", "script"] = "object",
+    settings: Mapping[str, object] | None = None,
+) -> Application:
+    given = settings or {}
+    listens, port = given.get("listens"), given.get("port")
+    return Application(
+        framework=framework,
+        module=module.name,
+        attribute=attribute,
+        path=module.path,
+        line=node.lineno,
+        kind=kind,
+        placed=module.placed,
+        listens=listens if isinstance(listens, str) else None,
+        port=port if isinstance(port, int) else None,
+    )

@@ -34,6 +34,16 @@ class Finding:
         """The place as editors and compilers write it: ``file:line``."""
         return self.file if self.line is None else f"{self.file}:{self.line}"
 
+    def to_json(self) -> dict[str, object]:
+        """Return the form that stands in ``--json`` output."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "key": self.key,
+            "message": self.message,
+            "hint": self.hint,
+        }
+
     def __str__(self) -> str:
         key = "" if self.key is None else f"{self.key}: "
         return f"{self.where}: {key}{self.message}"

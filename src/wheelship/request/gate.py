@@ -11,7 +11,7 @@ from typing import TypedDict, cast
 
 from wheelship.oci.platform import InvalidPlatform, Platform
 from wheelship.request.errors import InvalidValue
-from wheelship.request.model import Budget, Check, CheckRequest, Json, Waiver
+from wheelship.request.model import Budget, CheckRequest, Json, Waiver
 from wheelship.request.table import Table
 from wheelship.request.value import parse_duration, parse_relative, parse_size
 
@@ -58,16 +58,16 @@ def read_health(table: Table) -> Probe | None:
     return cast("Probe", probe)
 
 
-def read_check(table: Table, root: Path) -> Check | None:
-    """Read ``check``: extra imports and one request with its answer."""
+def read_check(table: Table, root: Path) -> tuple[tuple[str, ...] | None, CheckRequest | None]:
+    """Read ``check``: extra imports and one request with its answer; None for what is absent."""
     inner = table.table("check")
     if inner is None:
-        return None
+        return None, None
     inner.only({"imports", "request"})
     request = inner.table("request")
-    return Check(
-        imports=inner.each("imports", _module) or (),
-        request=None if request is None else _read_request(request, root),
+    return (
+        inner.each("imports", _module),
+        None if request is None else _read_request(request, root),
     )
 
 

@@ -39,7 +39,7 @@ _NOT_THE_SERVICE = frozenset(
         "tests",
     }
 )
-_DATA_OF_FRAMEWORKS = ("static", "templates")
+_DATA_OF_FRAMEWORKS = (".streamlit", "static", "templates")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +13,7 @@ from wheelship.oci.platform import Platform
 from wheelship.request.uv import UvSettings
 
 __all__ = [
+    "PUBLIC",
     "Accelerator",
     "Budget",
     "BuildRule",
@@ -24,6 +26,9 @@ __all__ = [
     "Variant",
     "Waiver",
 ]
+
+PUBLIC = "public"
+"""In the place of the address of an accelerator's index: the main index is asked."""
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -56,6 +61,8 @@ class Project:
         declared: there is a ``[project]`` table, so the project is a distribution with a
             ``.dist-info`` of its own; otherwise its name is only that of its directory.
         uv: what the project tells uv.
+        hashes: by normalised name, the SHA-256 of the files that its requirements files allow; None
+            where they name none, so that any file is.
         uv_lock: SHA-256 (hexadecimal) of its ``uv.lock``, whose versions are used; empty where
             there is none.
     """
@@ -74,6 +81,7 @@ class Project:
     declared: bool = True
     uv: UvSettings = field(default_factory=UvSettings)
     uv_lock: str = ""
+    hashes: Mapping[str, frozenset[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +181,8 @@ class Sources:
         index: URL of the main package index, or None for uv's own default.
         extra_indexes: further index URLs.
         named_indexes: name and address of the indexes that uv knows by a name.
-        torch_index: replacement of the accelerator's own index (URL or absolute directory).
+        torch_index: replacement of the accelerator's own index: URL, absolute directory, or
+            :data:`PUBLIC`, the main index held to the builds there that fit.
         debian_mirror: mirror URL, or None to read the machine's apt sources.
     """
 
@@ -200,8 +209,8 @@ class Variant:
         sdist: how packages are built that have only their source, by normalised name; None = no
             package may be built.
         include / exclude: globs of project files for the application layer, relative to the root.
-        requirements, constraints: PEP 508 strings in the place of the project's own, where the
-            variant names its requirements files; else None and empty.
+        requirements, constraints, hashes: in the place of the project's own, where the variant
+            names its requirements files; else None, empty and None.
     """
 
     name: str
@@ -219,6 +228,7 @@ class Variant:
     exclude_packages: tuple[str, ...] = ()
     requirements: tuple[str, ...] | None = None
     constraints: tuple[str, ...] = ()
+    hashes: Mapping[str, frozenset[str]] | None = None
     omit: dict[str, tuple[str, ...]]
     sources: Sources
     sdist: dict[str, BuildRule] | None = field(default_factory=dict)

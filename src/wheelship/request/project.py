@@ -68,6 +68,7 @@ def read_project(
         declared=False,
         # Sources are for the requirements of a [project] table; uv ignores them without one.
         uv=replace(uv, sources=()),
+        hashes=files.allowed_files(),
     )
     return project, files
 
@@ -99,6 +100,7 @@ def _declared(
         config_file=config_file,
         uv=uv,
         uv_lock=_digest(root / _UV_LOCK, table.findings),
+        hashes=files.allowed_files(),
     )
     return project, files
 

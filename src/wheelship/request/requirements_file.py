@@ -15,7 +15,7 @@ from posixpath import dirname, join, normpath
 
 from wheelship.errors import InputError
 from wheelship.request.document import Findings
-from wheelship.request.requirement import check_requirement
+from wheelship.request.requirement import check_requirement, requirement_name
 from wheelship.request.value import parse_url
 
 __all__ = ["Requirements", "read_requirements"]
@@ -30,9 +30,8 @@ _SHORT = {
     "-e": "--editable",
 }
 _HARMLESS = frozenset({"--prefer-binary", "--only-binary"})  # an image is made of wheels anyway
+_HASH = re.compile(r"--hash[=\s]\s*(?P<kind>[a-z0-9]+):(?P<value>[0-9a-f]+)(?:\s+|$)")
 _HINTS = {
-    "--hash": "remove the --hash options: the lock records the hash of every wheel by itself",
-    "--require-hashes": "remove it: the lock records the hash of every wheel by itself",
     "--editable": "remove it: the project's own files are found by its layout",
     "--pre": 'name the pre-release in the requirement: "name>=2.0rc1"',
     "--no-index": "name the wheel directories with find-links and build with --offline",
@@ -42,13 +41,26 @@ _HINTS = {
 
 @dataclass(slots=True)
 class Requirements:
-    """What the files hold, in the order written; filled while reading."""
+    """What the files hold, in the order written; filled while reading.
+
+    Attributes:
+        hashes: SHA-256 of the files that are allowed, by normalised name.
+        hashed: some requirement has hashes, so every package must have some.
+    """
 
     requirements: list[str] = field(default_factory=list)
     constraints: list[str] = field(default_factory=list)
     index: str | None = None
     extra_indexes: list[str] = field(default_factory=list)
     find_links: list[Path] = field(default_factory=list)
+    hashes: dict[str, set[str]] = field(default_factory=dict)
+    hashed: bool = False
+
+    def allowed_files(self) -> dict[str, frozenset[str]] | None:
+        """Return the hashes by name; None where no hash is demanded."""
+        if not self.hashed:
+            return None
+        return {name: frozenset(found) for name, found in self.hashes.items()}
 
 
 def read_requirements(root: Path, names: str | Sequence[str], findings: Findings) -> Requirements:
@@ -96,8 +108,7 @@ class _Reader:
             return
         requirement, _, options = line.partition(" --")
         requirement = requirement.rstrip()
-        if options:
-            self._refuse("--" + re.split(r"[=\s]", options, maxsplit=1)[0])
+        hashes = self._hashes(f"--{options}") if options else set()
         if "${" in requirement:
             raise InputError(
                 "environment variables are not expanded", hint="write the value itself"
@@ -110,6 +121,25 @@ class _Reader:
         check_requirement(requirement)
         kind = self._found.constraints if constraining else self._found.requirements
         kind.append(requirement)
+        if hashes:
+            self._found.hashed = True
+            self._found.hashes.setdefault(requirement_name(requirement), set()).update(hashes)
+
+    def _hashes(self, options: str) -> set[str]:
+        """Return the SHA-256 of what follows a requirement; weaker hashes tell nothing."""
+        found: set[str] = set()
+        while options:
+            match = _HASH.match(options)
+            if match is None:
+                self._refuse(re.split(r"[=\s]", options, maxsplit=1)[0])
+                break
+            if match["kind"] == "sha256":
+                found.add(match["value"])
+            options = options[match.end() :]
+        if not found:
+            hint = "pip-compile --generate-hashes, or uv pip compile --generate-hashes"
+            raise InputError("has no sha256 among its hashes", hint=hint)
+        return found
 
     def _option(self, name: str, line: str) -> None:
         match = _OPTION.fullmatch(line)
@@ -127,6 +157,8 @@ class _Reader:
             self._found.extra_indexes.append(parse_url(value))
         elif option == "--find-links" and "://" not in value:
             self._found.find_links.append(Path(normpath(join(self._root, dirname(name), value))))
+        elif option == "--require-hashes":
+            self._found.hashed = True
         elif option not in _HARMLESS:
             self._refuse(option)
 

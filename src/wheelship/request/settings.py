@@ -12,7 +12,7 @@ from typing import TypedDict, cast
 from wheelship.oci.platform import Platform
 from wheelship.request.errors import InvalidValue
 from wheelship.request.gate import Probe, read_budget, read_check, read_health, read_waivers
-from wheelship.request.model import Budget, Check, Waiver
+from wheelship.request.model import PUBLIC, Budget, CheckRequest, Waiver
 from wheelship.request.requirement import BASE_PYTHONS
 from wheelship.request.sdist import SdistRules, merge_sdist, read_sdist
 from wheelship.request.table import Table, quoted
@@ -107,7 +107,8 @@ class Settings(TypedDict):
     writable: tuple[str, ...] | None
     labels: dict[str, str] | None
     health: Probe | None
-    check: Check | None
+    check_imports: tuple[str, ...] | None
+    check_request: CheckRequest | None
     budget: Budget | None
     bytecode: str | None
     layers: int | None
@@ -116,6 +117,7 @@ class Settings(TypedDict):
 def read_settings(table: Table, root: Path) -> Settings:
     """Read the common keys of ``table``; relative paths are resolved against ``root``."""
     _refuse_unsupported(table)
+    imports, request = read_check(table, root)
     return Settings(
         keys=frozenset(table.data),
         platforms=_platforms(table),
@@ -131,7 +133,7 @@ def read_settings(table: Table, root: Path) -> Settings:
         omit=_omit(table),
         find_links=table.each("find-links", lambda text: _directory(text, root)),
         indexes=_indexes(table),
-        torch_index=table.parsed("torch-index", lambda text: _url_or_directory(text, root)),
+        torch_index=table.parsed("torch-index", lambda text: _torch_index(text, root)),
         sdist=read_sdist(table),
         debian_mirror=table.parsed("debian-mirror", parse_url),
         app=_app(table),
@@ -144,7 +146,8 @@ def read_settings(table: Table, root: Path) -> Settings:
         writable=table.each("writable", parse_absolute),
         labels=_labels(table),
         health=read_health(table),
-        check=read_check(table, root),
+        check_imports=imports,
+        check_request=request,
         budget=read_budget(table),
         bytecode=_bytecode(table),
         layers=table.integer("layers", low=1, high=_MOST_LAYERS),
@@ -152,7 +155,10 @@ def read_settings(table: Table, root: Path) -> Settings:
 
 
 def merge(project: Settings, variant: Settings) -> Settings:
-    """Return the settings of a variant: its own keys win, those of tables of names one by one."""
+    """Return the settings of a variant: its own keys win.
+
+    ``env``, ``omit``, ``labels``, ``check`` and ``sdist`` are merged by key.
+    """
     own = {key: value for key, value in variant.items() if value is not None}
     merged = {**project, **own, "keys": project["keys"] | variant["keys"]}
     merged["sdist"] = merge_sdist(project["sdist"], variant["sdist"])
@@ -272,5 +278,7 @@ def _directory(text: str, root: Path) -> Path:
     return path
 
 
-def _url_or_directory(text: str, root: Path) -> str:
+def _torch_index(text: str, root: Path) -> str:
+    if text == PUBLIC:  # a directory of that name is "./public"
+        return text
     return parse_url(text) if "://" in text else str(_directory(text, root))

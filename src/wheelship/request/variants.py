@@ -38,7 +38,6 @@ _GPU_TARGETS = {
 }
 _EXAMPLES = {Accelerator.CUDA: ("13.0", "sm_90"), Accelerator.ROCM: ("6.4", "gfx942")}
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
-_DEFAULT_PORT = 8000
 
 
 class VariantReader:
@@ -60,7 +59,7 @@ class VariantReader:
         settings = merge(self._general, read_settings(table, self._project.root))
         at = _Places(table, self._table)
         project, files = self._own_requirements(settings)
-        command, port = self._command(project, settings, at)
+        command, port, env = self._start(project, settings, at)
         extras = self._chosen(settings["extras"], self._project.extras, at, "extras")
         groups = self._chosen(settings["groups"], self._project.groups, at, "groups")
         self._check_conflicts(extras, groups, at)
@@ -86,6 +85,7 @@ class VariantReader:
             exclude_packages=settings["exclude_packages"] or (),
             requirements=project.dependencies if own else None,
             constraints=project.constraints if own else (),
+            hashes=project.hashes if own else None,
             omit=settings["omit"] or {},
             sources=self._sources(settings, files),
             sdist=rules_of(settings["sdist"]),
@@ -93,14 +93,14 @@ class VariantReader:
             exclude=exclude,
             command=command,
             entrypoint=settings["entrypoint"],
-            env=settings["env"] or {},
+            env=env,
             port=port,
             workdir=settings["workdir"] or "/app",
             user=settings["user"] or (65532, 65532),
             writable=settings["writable"] or (),
             labels=settings["labels"] or {},
             health=_health(settings, port, at),
-            check=settings["check"] or Check(),
+            check=Check(imports=settings["check_imports"] or (), request=settings["check_request"]),
             budget=settings["budget"] or Budget(),
             bytecode="none" if settings["bytecode"] == "none" else "all",
             layers=settings["layers"] or 40,
@@ -131,6 +131,7 @@ class VariantReader:
             project,
             dependencies=(*before[0], *files.requirements),
             constraints=(*before[1], *files.constraints),
+            hashes=files.allowed_files(),
         )
         return seen, files
 
@@ -150,23 +151,24 @@ class VariantReader:
                     hint="choose one of them; variants can choose different ones",
                 )
 
-    def _command(
+    def _start(
         self, project: Project, settings: Settings, at: _Places
-    ) -> tuple[tuple[str, ...] | None, int | None]:
-        """Return command and port; a project that names no command gets its web application's."""
+    ) -> tuple[tuple[str, ...] | None, int | None, dict[str, str]]:
+        """Return command, port and variables; without a command, those that its code calls for."""
+        env = settings["env"] or {}
         if not settings["keys"].isdisjoint({"command", "entrypoint"}):
-            return settings["command"], settings["port"]
-        from wheelship.request.detect import NoCommand, default_command
+            return settings["command"], settings["port"], env
+        from wheelship.request.start import NoCommand, default_start
 
-        port = settings["port"] or _DEFAULT_PORT
+        extras, groups = settings["extras"] or (), settings["groups"] or ()
         try:
-            command, note = default_command(project, port)
+            start = default_start(project, settings["port"], extras, groups)
         except NoCommand as error:
             at.report("command", error.message, hint=at.pasteable(error.hint or ""))
-            return None, settings["port"]
-        if note not in self.notes:
-            self.notes.append(note)
-        return command, port
+            return None, settings["port"], env
+        if start.note not in self.notes:
+            self.notes.append(start.note)
+        return start.command, settings["port"] or start.port, {**start.env, **env}
 
     def _python(self, settings: Settings, at: _Places, base: str) -> str:
         """Return the chosen Python, or the newest that the project allows.
@@ -299,8 +301,11 @@ def _gpu_targets(table: Table, accelerator: Accelerator) -> tuple[str, ...]:
         return ()
     for target in targets:
         if not _GPU_TARGETS[accelerator].fullmatch(target):
+            others = [one for one, form in _GPU_TARGETS.items() if form.fullmatch(target)]
+            told = f", but one of {others[0]}" if others else ""
             hint = f'gpu-targets = ["{_EXAMPLES[accelerator][1]}"]'
-            table.report("gpu-targets", f"{target!r} is no target of {accelerator}", hint=hint)
+            message = f"{target!r} is no target of {accelerator}{told}"
+            table.report("gpu-targets", message, hint=hint)
     return tuple(dict.fromkeys(targets))
 
 

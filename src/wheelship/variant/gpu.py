@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which NVIDIA GPUs compiled device code runs on.
+"""Which GPUs compiled device code runs on.
 
 A cubin runs on GPUs of its own major version from its own minor version on; one that is specific to
 an architecture (``sm_90a``) on that one only; PTX is translated by the driver for any later GPU
-(CUDA C++ programming guide, "Binary compatibility" and "PTX compatibility").
+(CUDA C++ programming guide, "Binary compatibility" and "PTX compatibility"). AMD's code runs on the
+target it names and on no other.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["DeviceCode", "parse_target", "targets_text", "uncovered"]
+__all__ = ["DeviceCode", "lacking_targets", "parse_target", "targets_text", "uncovered"]
 
 _TARGET = re.compile(r"(sm|compute)_(\d{2,3})([af]?)", re.ASCII)
 
@@ -61,6 +62,18 @@ def uncovered(codes: Iterable[DeviceCode], targets: Iterable[str]) -> tuple[str,
         for target in targets
         if not any(code.runs_on(parse_target(target).sm) for code in held)
     )
+
+
+def lacking_targets(codes: Iterable[str], targets: Iterable[str]) -> tuple[str, ...]:
+    """Return those of ``targets`` on whose GPUs nothing of ``codes`` runs, whoever made them.
+
+    Both are texts: ``sm_90``, ``sm_90a``, ``compute_90``, ``gfx942``.
+    """
+    held = tuple(codes)
+    wanted = tuple(targets)
+    if any(one.startswith("gfx") for one in wanted):
+        return tuple(one for one in wanted if one not in held)
+    return uncovered(map(parse_target, held), wanted)
 
 
 def targets_text(codes: Iterable[DeviceCode]) -> str:

@@ -32,21 +32,26 @@ _SPARED = (
     "wheelship.build.bases",
     "wheelship.build.device_code",
     "wheelship.build.produce",
+    "wheelship.lock.consistency",
+    "wheelship.lock.findings",
     "wheelship.registry.client",
     "wheelship.sdist.make",
+    "wheelship.variant.compatibility",
     "wheelship.variant.gpu",
+    "wheelship.wheel.needed",
     "wheelship.wheel.reader",
     "zlib_ng",
 )
 
 
-@pytest.mark.parametrize("source", [False, True], ids=["wheels", "source"])
-def test_a_build_with_nothing_to_do_imports_none_of_the_machinery(
-    site: Any, *, source: bool
-) -> None:
-    if source:
+@pytest.mark.parametrize("case", ["wheels", "source", "platforms"])
+def test_a_build_with_nothing_to_do_imports_none_of_the_machinery(site: Any, case: str) -> None:
+    if case == "source":
         make_sdist("gamma").write(site.index.files)
         site.project("alpha", "gamma")
+    elif case == "platforms":
+        site.bases("amd64", "arm64")
+        site.project("alpha", table='platforms = ["linux/amd64", "linux/arm64"]')
 
     def imported() -> set[str]:
         command = [sys.executable, "-P", "-c", _MODULES, "build", str(site.root), "--quiet"]
@@ -57,5 +62,5 @@ def test_a_build_with_nothing_to_do_imports_none_of_the_machinery(
 
     first = imported()
     assert {"deflate", "wheelship.build.produce", "wheelship.wheel.reader"} <= first
-    assert ("wheelship.sdist.make" in first) is source
+    assert ("wheelship.sdist.make" in first) is (case == "source")
     assert sorted(imported() & set(_SPARED)) == []

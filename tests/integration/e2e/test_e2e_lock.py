@@ -74,6 +74,20 @@ def test_what_one_variant_cannot_have_does_not_bind_the_others(site: Any) -> Non
     assert versions(site.root, "slim") == {"app": "1.0", "alpha": "1.0"}
 
 
+def test_a_variant_takes_over_what_another_found_in_the_same_run(site: Any) -> None:
+    """The first may not have the newest; the second may, and does without, to share the wheel."""
+    site.serve(*(make_wheel("app", version) for version in ("1.0", "2.0")))
+    site.project("app", table=TWO.replace("variants.cpu]", 'variants.cpu]\nextras = ["old"]'))
+    pyproject = site.root / "pyproject.toml"
+    extra = '[project.optional-dependencies]\nold = ["app<2"]\n[tool.wheelship]'
+    pyproject.write_text(pyproject.read_text().replace("[tool.wheelship]", extra, 1))
+    site.run("lock", str(site.root), "--dry-run")
+    site.run("lock", str(site.root))
+    assert versions(site.root, "cpu") == versions(site.root, "slim") == {"app": "1.0"}
+    site.run("lock", str(site.root), "--variant", "slim", "--upgrade", "app")
+    assert versions(site.root, "slim") == {"app": "2.0"}
+
+
 def test_locking_again_changes_nothing(site: Any) -> None:
     publish_two_generations(site)
     site.project("app", table=TWO)

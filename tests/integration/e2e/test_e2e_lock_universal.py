@@ -275,29 +275,36 @@ def test_prereleases_in_it_are_taken_over(site: Any) -> None:
     assert versions(site) == {"app": "2.0rc1", "outer": "1.0"}
 
 
-def test_members_of_a_workspace_need_a_local_wheel_where_nothing_is_built(site: Any) -> None:
+def test_members_of_a_workspace_need_local_wheels_where_nothing_is_built(site: Any) -> None:
+    """Also the one that the project itself does not name; the index has strangers of both names."""
     publish(site)
-    site.serve(make_wheel("inner", "0.1"))
-    (site.root / "inner").mkdir()
-    (site.root / "inner/pyproject.toml").write_text(
-        '[project]\nname = "inner"\nversion = "0.1"\ndependencies = ["helper"]\n'
-        '[build-system]\nrequires = ["absent"]\nbuild-backend = "absent"\n'
-    )
-    uv = '[tool.uv.workspace]\nmembers = ["inner"]\n[tool.uv.sources]\ninner = { workspace = true }'
+    site.serve(make_wheel("inner", "0.1", requires=["deep"]), make_wheel("deep", "0.1"))
+    for name, requires in (("inner", "deep"), ("deep", "helper")):
+        (site.root / name).mkdir()
+        (site.root / name / "pyproject.toml").write_text(
+            f'[project]\nname = "{name}"\nversion = "0.1"\ndependencies = ["{requires}"]\n'
+            '[build-system]\nrequires = ["absent"]\nbuild-backend = "absent"\n'
+        )
+    uv = """
+[tool.uv.workspace]
+members = ["inner", "deep"]
+[tool.uv.sources]
+inner = { workspace = true }
+deep = { workspace = true }
+"""
     write(site, "inner", uv=uv, table="sdist = false")
     uv_lock(site)
-    site.refuse("lock", str(site.root), code="not-a-wheel", status=3, says=["inner"])
-    (site.root / "wheels").mkdir()
-    make_wheel("inner", "0.1", requires=["helper"], files={"inner.py": b"ours"}).write(
-        site.root / "wheels"
-    )
-    write(site, "inner", uv=uv, table='find-links = ["wheels"]')
     publish_news(site)
+    (site.root / "wheels").mkdir()
+    for name, requires in (("inner", "deep"), ("deep", "helper")):
+        site.refuse("lock", str(site.root), code="not-a-wheel", status=3, says=[name])
+        wheel = make_wheel(name, "0.1", requires=[requires], files={f"{name}.py": b"ours"})
+        wheel.write(site.root / "wheels")
+        write(site, "inner", uv=uv, table='sdist = false\nfind-links = ["wheels"]')
     lock(site)
-    assert versions(site) == {"helper": "1.0", "inner": "0.1"}
-    assert (
-        'path = "wheels/inner-0.1-py3-none-any.whl"' in (site.root / "pylock.cpu.toml").read_text()
-    )
+    assert versions(site) == {"deep": "0.1", "helper": "1.0", "inner": "0.1"}
+    text = (site.root / "pylock.cpu.toml").read_text()
+    assert text.count('path = "wheels/') == 2
 
 
 @pytest.mark.parametrize(

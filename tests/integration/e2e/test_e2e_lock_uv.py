@@ -12,7 +12,6 @@ import pytest
 
 from wheelship.cli.services import native_platform
 from wheelship.testing.index import PackageIndex
-from wheelship.testing.sdist import make_sdist
 from wheelship.testing.wheel import make_wheel
 
 pytestmark = pytest.mark.integration
@@ -275,7 +274,7 @@ def test_a_mirror_s_wrong_build_is_found(site: Any, other: PackageIndex) -> None
     uv = torch_indexes(site, other).replace("SOURCE", "mirror")
     write(site, "torch>=2", project=uv)
     says = ["torch 2.13.0+cu130 is a build for cu130"]
-    site.refuse("lock", str(site.root), code="wrong-accelerator", status=3, says=says)
+    site.refuse("lock", str(site.root), code="inconsistent-packages", status=3, says=says)
 
 
 def test_sources_by_extra_choose_the_build_of_each_variant(site: Any, other: PackageIndex) -> None:
@@ -366,26 +365,21 @@ def test_exclude_newer_does_not_hide_local_wheels(site: Any) -> None:
     make_wheel("app").write(site.root / "wheels")
     site.serve(make_wheel("helper"))
     uv = '[tool.uv]\nexclude-newer = "2026-01-01T00:00:00Z"\n'
-    write(site, "app", project=uv, table='find-links = ["wheels"]')
-    lock(site)
-    assert versions(site) == {"app": "1.0"}
+    sources = '[tool.uv.sources]\napp = { path = "wheels" }\n'
+    for project, table in ((uv + sources, ""), (uv, 'find-links = ["wheels"]')):
+        write(site, "app", project=project, table=table)
+        lock(site)
+        assert versions(site) == {"app": "1.0"}
     write(site, "helper", project=uv)
     error = site.refuse("lock", str(site.root), code="unresolvable", status=3)
     assert "exclude-newer" in error["message"]
 
 
-def test_packages_without_binaries_are_built(site: Any) -> None:
-    site.serve(make_wheel("app", requires=["native"]), make_wheel("native"))
-    made = make_sdist("native")
-    made.write(site.index.files)
-    write(site, "app", project='[tool.uv]\nno-binary-package = ["native"]\n')
-    lock(site)
-    assert packages(site, "cpu")["native"]["sdist"]["url"].endswith(made.filename)
-
-
-def test_packages_without_binaries_need_a_local_wheel_where_nothing_is_built(site: Any) -> None:
+def test_packages_without_binaries_are_built_or_come_from_a_local_wheel(site: Any) -> None:
     site.serve(make_wheel("app", requires=["native"]), make_wheel("native"))
     uv = '[tool.uv]\nno-binary-package = ["native"]\n'
+    write(site, "app", project=uv)  # the index has no source that a wheel could be built from
+    error = site.refuse("lock", str(site.root), code="unresolvable", status=3, says=["native"])
     write(site, "app", project=uv, table="sdist = false")
     error = site.refuse("lock", str(site.root), code="not-a-wheel", status=3, says=["native"])
     assert "pip wheel --no-deps --no-binary native" in error["hint"]
@@ -505,3 +499,35 @@ requirements = ["requirements.txt", "plain.txt"]
     (site.root / "plain.txt").unlink()
     error = site.refuse("lock", str(site.root), code="configuration", status=3, hinted=False)
     assert "plain.txt" in error["message"]
+
+
+def test_hashes_in_requirements_files_are_held_to(site: Any) -> None:
+    """As ``pip-compile --generate-hashes`` writes them: one line per file, all or nothing."""
+    app = make_wheel("app", "1.0", requires=["helper"])
+    helper = make_wheel("helper", "1.0")
+    site.serve(app, helper, make_wheel("torch", "2.13.0+cpu", tag=TAG, purelib=False))
+    (site.root / "pyproject.toml").unlink()
+    (site.root / "wheelship.toml").write_text(
+        f'python = "3.11"\ncommand = ["demo"]\nindex = "{site.index.simple_url}"\n'
+        f'torch-index = "{site.index.simple_url}"\n'
+    )
+    lines = [
+        f"app==1.0 --hash=sha256:{'0' * 64} \\\n    --hash=sha256:{app.sha256}  # via nobody",
+        f"helper==1.0 \\\n    --hash=md5:00 --hash=sha256:{helper.sha256}",
+        f"torch==2.13.0 --hash=sha256:{'1' * 64}",
+    ]
+    requirements = site.root / "requirements.txt"
+    requirements.write_text("\n".join(lines))
+    lock(site)
+    assert versions(site) == {"app": "1.0", "helper": "1.0", "torch": "2.13.0+cpu"}
+    requirements.write_text("\n".join([lines[0], lines[2]]))
+    says = ["the hashes in requirements files changed"]
+    site.refuse("lock", str(site.root), "--check", code="lock-out-of-date", status=3, says=says)
+    says = ["helper-1.0-py3-none-any.whl: no hash is given for the package"]
+    site.refuse("lock", str(site.root), code="hash-not-allowed", status=3, says=says)
+    requirements.write_text("\n".join([lines[0].replace(app.sha256, "2" * 64), *lines[1:]]))
+    says = ["app-1.0-py3-none-any.whl: no hash of this file is given"]
+    site.refuse("lock", str(site.root), code="hash-not-allowed", status=3, says=says)
+    requirements.write_text("app --hash=md5:00")
+    says = ["requirements.txt:1", "has no sha256"]
+    site.refuse("lock", str(site.root), code="configuration", status=3, says=says)

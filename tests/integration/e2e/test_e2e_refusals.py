@@ -146,6 +146,7 @@ def test_locking_writes_both_files_or_neither(site: Any) -> None:
     site.serve(make_wheel("beta"))
     site.project("alpha", "beta", table='system-packages = ["libfoo1"]')
     site.refuse("lock", str(site.root), code="http-status", status=4)
+    site.refuse("build", str(site.root), code="http-status", status=4)
     (site.root / "pylock.cpu.toml").unlink()
     site.refuse("lock", str(site.root), code="http-status", status=4)
     assert not (site.root / "pylock.cpu.toml").exists()

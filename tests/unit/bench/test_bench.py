@@ -10,6 +10,7 @@ import importlib
 import subprocess
 import sys
 import time
+import tomllib
 import zipfile
 from pathlib import Path
 from types import ModuleType
@@ -132,3 +133,20 @@ def test_an_interrupted_measurement_leaves_no_process(tmp_path: Path) -> None:
             return
         time.sleep(0.05)
     pytest.fail("the command goes on")
+
+
+@pytest.mark.parametrize("project", ["examples/speech-service", "bench/projects/cuda"])
+def test_a_subject_is_changed_where_it_says_so(bench: object, project: str) -> None:
+    subject = bench("subject")
+    text = (BENCH.parent / project / "pyproject.toml").read_text()
+    one = tomllib.loads(subject.only_for("linux/arm64")(text))["tool"]["wheelship"]
+    tables = [one, *one["variants"].values()]
+    named = [table["platforms"] for table in tables if "platforms" in table]
+    assert named
+    assert all(platforms == ["linux/arm64"] for platforms in named)
+    before = tomllib.loads(text)
+    after = tomllib.loads(subject.pinned("torch", "2.13.0.post7")(text))
+    changed = set(after["project"]["dependencies"]) - set(before["project"]["dependencies"])
+    assert changed == {"torch==2.13.0.post7"}
+    after["project"]["dependencies"] = before["project"]["dependencies"]
+    assert after == before

@@ -14,6 +14,7 @@ from wheelship.events import Warned
 from wheelship.lock.model import LockedWheel
 from wheelship.plan.model import ImagePlan, LayerPlan
 from wheelship.testing.fatbin import MadeCode, make_fatbin
+from wheelship.testing.offload import make_bundle
 from wheelship.testing.wheel import make_wheel
 from wheelship.variant.errors import GpuTargetNotCovered
 
@@ -39,7 +40,7 @@ def torch(yard: Any, main: list[MadeCode], other: list[MadeCode]) -> LockedWheel
 
 def plan(yard: Any, layer: LayerPlan, *targets: str) -> ImagePlan:
     made: ImagePlan = yard.plan(layer)
-    return replace(made, gpu_targets=targets, gpu_packages=frozenset({"torch"}))
+    return replace(made, gpu_targets=targets, gpu_packages=("torch",))
 
 
 def test_covered_targets_pass_and_the_wheel_is_read_once(yard: Any, layer: MakeLayer) -> None:
@@ -96,5 +97,35 @@ def test_other_packages_and_other_accelerators_are_not_looked_into(
     wheel = yard.lock(make_wheel("other", files=files))
     build_image(plan(yard, layer(wheel), "sm_90"), yard.context)
     wheel = torch(yard, [MadeCode(sm=80)], [])
-    build_image(plan(yard, layer(wheel), "gfx942"), yard.context)
+    build_image(plan(yard, layer(wheel), "gfx942"), yard.context)  # no code of AMD's in it
     build_image(plan(yard, layer(wheel)), yard.context)
+
+
+def hip(yard: Any, *targets: str, hidden: bytes = b"") -> LockedWheel:
+    main = b"\x7fELF" + NOISE + make_bundle(*targets, code=b"\xcc" * 90_000) + hidden
+    small = b"\x7fELF" + NOISE + make_bundle(targets[0])
+    files = {"torch/lib/libtorch_hip.so": main, "torch/lib/librccl.so.1": small}
+    locked: LockedWheel = yard.lock(make_wheel("torch", "2.13.0", files=files))
+    return locked
+
+
+def test_amd_s_code_runs_on_the_target_it_names(yard: Any, layer: MakeLayer) -> None:
+    wheel = hip(yard, "gfx90a:xnack-", "gfx942", "gfx1100")
+    build_image(plan(yard, layer(wheel), "gfx942", "gfx90a"), yard.context)
+    warnings = [event.message for event in yard.events if isinstance(event, Warned)]
+    assert warnings == [
+        "torch 2.13.0: torch/lib/librccl.so.1 has no code for gfx942, only for gfx90a"
+    ]
+    with pytest.raises(GpuTargetNotCovered) as caught:
+        build_image(plan(yard, layer(wheel), "gfx1101", "gfx942"), yard.context)
+    told = "no code for gfx1101; torch/lib/libtorch_hip.so has gfx90a, gfx942, gfx1100"
+    assert told in caught.value.message
+    assert yard.artifacts.asked == ["torch"]
+
+
+def test_of_compressed_code_nothing_is_said(yard: Any, layer: MakeLayer) -> None:
+    """And a smaller library beside it does not become the one that decides."""
+    wheel = hip(yard, "gfx942", hidden=b"CCOB\x02\0\x01\0" + NOISE)
+    build_image(plan(yard, layer(wheel), "gfx1100"), yard.context)
+    (warning,) = [event for event in yard.events if isinstance(event, Warned)]
+    assert "librccl.so.1 has no code for gfx1100" in warning.message

@@ -247,6 +247,22 @@ def test_an_upgrade_reaches_what_other_machines_compile_with(
     assert archive.asked == ["amd64", "arm64"]
 
 
+def test_an_upgrade_adds_no_entry_beside_the_one_that_compiles(
+    around: Surroundings, archive: Archive, tmp_path: Path
+) -> None:
+    """An image of this machine with the same system packages has a Python too."""
+    request = request_in(tmp_path, system_packages=("libgomp1",))
+    variant = request.variants["cpu"]
+    other = replace(variant, name="native", platforms=(AMD64,))
+    request = replace(request, variants={"cpu": variant, "native": other})
+    both = [debian(one, "3.11.2-6", "libgomp1") for one in ("amd64", "arm64")]
+    write_lock(tmp_path / LOCK_NAME, both)
+    archive.version = "3.11.2-7"
+    assert lock_makers(request, variant, AMD64, around, upgrade=True)
+    assert rows(tmp_path) == [("amd64", ("libgomp1",)), ("arm64", ("libgomp1",))]
+    assert [one.packages[0].version for one in locked(tmp_path).debian] == ["3.11.2-7", "3.11.2-6"]
+
+
 def test_another_version_that_compiles_is_said(
     around: Surroundings, archive: Archive, yard: Any, tmp_path: Path
 ) -> None:

@@ -32,11 +32,11 @@ def test_version_is_printed_without_importing_a_parser() -> None:
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
-    for name in ("build", "lock", "check", "cache"):
+    for name in ("init", "build", "lock", "check", "cache"):
         assert f"\n  {name} " in shown
 
 
-@pytest.mark.parametrize("command", ["build", "lock", "check", "cache"])
+@pytest.mark.parametrize("command", ["init", "build", "lock", "check", "cache"])
 def test_each_command_has_help_that_explains(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

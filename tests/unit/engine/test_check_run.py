@@ -41,6 +41,12 @@ FACTS_OF_A_GOOD_SERVICE = {
 }
 
 
+KILLED = (
+    "had to be killed after 10 s: "
+    "the first process of a container gets no SIGTERM unless it handles it"
+)
+
+
 class Time:
     """A clock that only sleeping moves."""
 
@@ -63,16 +69,19 @@ class Service:
     unproven: Mapping[Claim, str] = field(default_factory=dict)
     healthy_at: float = 1.0
     dies_at: float = 1e9
+    end_status: int = 3
+    answers_at: float = 1e9
     stop_status: int | None = 0
     engine_health: tuple[Health | None, ...] = (None,)
     import_lines: Sequence[bytes] = ()
     stopped: bool = False
     closed: bool = False
+    peers: list[socket.socket] = field(default_factory=list)
 
     def status(self) -> int | None:
         if self.stopped:
             return self.stop_status or 137
-        return 3 if self.time.seconds >= self.dies_at else None
+        return self.end_status if self.time.seconds >= self.dies_at else None
 
     def health(self) -> Health | None:
         first, *rest = self.engine_health
@@ -80,7 +89,13 @@ class Service:
         return first
 
     def dial(self, port: int) -> socket.socket:
-        raise ConnectionRefusedError(111, f"refused {port}")
+        if self.time.seconds < self.answers_at:
+            raise ConnectionRefusedError(111, f"refused {port}")
+        ours, theirs = socket.socketpair()
+        theirs.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        theirs.shutdown(socket.SHUT_WR)
+        self.peers.append(theirs)
+        return ours
 
     def execute(self, argv: Sequence[str], *, timeout_seconds: float) -> Executed:
         assert timeout_seconds > 0
@@ -106,6 +121,8 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self.closed = True
+        for peer in self.peers:
+            peer.close()
 
 
 @dataclass
@@ -126,6 +143,7 @@ def run(
     *,
     test: tuple[str, ...] = ("CMD", "probe"),
     user: str = "65532:65532",
+    port: int | None = None,
     imports: tuple[str, ...] = (),
 ) -> CheckReport:
     nothing = Digest.of(b"")
@@ -139,6 +157,7 @@ def run(
             command=("serve",),
             user=user,
             volumes=("/data",),
+            ports=() if port is None else (port,),
             healthcheck=Healthcheck(
                 test=test,
                 interval_seconds=30,
@@ -217,6 +236,50 @@ def test_image_without_any_health_check_is_not_proven_and_goes_on() -> None:
     )
     assert found(report, "stops")[0] == "passed"
     assert report.ok
+
+
+def test_a_job_passes_when_it_ends_with_0() -> None:
+    """A program without a port may have nothing more to do; that is no failure of the image."""
+    report = run(Service(Time(), dies_at=2, end_status=0), test=())
+    assert found(report, "healthy") == ("passed", "ran to its end with status 0")
+    rest = {(step.outcome, step.detail) for step in report.steps[2:]}
+    assert rest == {("skipped", "the program had run to its end")}
+    assert report.ok
+
+
+def test_a_job_fails_when_it_ends_with_an_error() -> None:
+    report = run(Service(Time(), dies_at=2), test=())
+    assert found(report, "healthy") == ("failed", "the program ended with status 3")
+    assert found(report, "stops") == ("skipped", "the service did not come this far")
+    assert not report.ok
+
+
+def test_a_worker_is_watched_for_a_while() -> None:
+    service = Service(Time())
+    report = run(service, test=())
+    assert found(report, "healthy")[1].startswith("still runs after 3 s; neither")
+    assert report.steps[1].seconds == pytest.approx(3, abs=0.06)
+    assert found(report, "user")[0] == "passed"
+
+
+def test_a_server_without_a_health_check_is_waited_for() -> None:
+    """Asked to stop while it still starts, it would be killed, and the check would blame it."""
+    report = run(Service(Time(), answers_at=4), test=(), port=8000)
+    assert found(report, "healthy")[0] == "not-proven"
+    assert found(report, "healthy")[1].startswith("GET / on port 8000 gave 404; neither")
+    assert report.steps[1].seconds == pytest.approx(4, abs=0.06)
+    assert report.ok
+
+
+def test_a_server_that_never_answers_is_given_up() -> None:
+    report = run(Service(Time()), test=(), port=8000)
+    assert found(report, "healthy")[0] == "not-proven"
+    assert report.steps[1].seconds == pytest.approx(10, abs=0.06)
+
+
+def test_a_server_that_ends_failed_even_with_0() -> None:
+    report = run(Service(Time(), dies_at=2, end_status=0), test=(), port=8000)
+    assert found(report, "healthy") == ("failed", "the service ended with status 0")
 
 
 def test_probe_that_cannot_be_executed_is_a_finding() -> None:
@@ -331,7 +394,11 @@ def test_import_that_ends_the_interpreter_is_named() -> None:
         (0, "passed", "status 0"),
         (143, "passed", "status 143"),
         (1, "failed", "ended with status 1"),
-        (None, "failed", "had to be killed after 10 s"),
+        (
+            None,
+            "failed",
+            KILLED,
+        ),
     ],
 )
 def test_stopping(status: int | None, outcome: str, detail: str) -> None:

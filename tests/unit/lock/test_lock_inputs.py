@@ -19,6 +19,7 @@ from wheelship.request.model import (
     Sources,
     Variant,
 )
+from wheelship.request.uv import UvIndex, UvSettings, UvSource
 
 ROOT = Path("/work/project")
 PROJECT = Project(
@@ -45,6 +46,7 @@ VARIANT = Variant(
     budget=Budget(),
 )
 INPUTS = lock_inputs(PROJECT, VARIANT)
+SOURCE = UvSource(package="torch", kind="index", place="named")
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,19 @@ INPUTS = lock_inputs(PROJECT, VARIANT)
         (PROJECT, replace(VARIANT, sources=Sources(extra_indexes=("https://example.org/a",)))),
         (PROJECT, replace(VARIANT, sources=Sources(torch_index="https://example.org/whl"))),
         (PROJECT, replace(VARIANT, sources=Sources(find_links=(ROOT / "wheels",)))),
+        (PROJECT, replace(VARIANT, sources=Sources(link_pages=("https://example.org/w",)))),
+        (PROJECT, replace(VARIANT, requirements=("fastapi",))),
+        (PROJECT, replace(VARIANT, requirements=PROJECT.dependencies, constraints=("x<1",))),
+        (replace(PROJECT, hashes={"torch": frozenset({"00"})}), VARIANT),
+        (replace(PROJECT, uv_lock="00"), VARIANT),
+        (replace(PROJECT, uv=UvSettings(overrides=("numpy==1",))), VARIANT),
+        (replace(PROJECT, uv=UvSettings(exclude=("numpy",))), VARIANT),
+        (replace(PROJECT, uv=UvSettings(environments=("os_name == 'posix'",))), VARIANT),
+        (replace(PROJECT, uv=UvSettings(options=(("prerelease", '"allow"'),))), VARIANT),
+        (replace(PROJECT, uv=UvSettings(metadata=("{}",))), VARIANT),
+        (replace(PROJECT, uv=UvSettings(no_binary=("numpy",))), VARIANT),
+        (replace(PROJECT, uv=UvSettings(no_index=True)), VARIANT),
+        (replace(PROJECT, uv=UvSettings(sources=(SOURCE,))), VARIANT),
     ],
 )
 def test_what_decides_a_resolution_is_in_the_digest(project: Project, variant: Variant) -> None:
@@ -82,6 +97,9 @@ def test_what_decides_a_resolution_is_in_the_digest(project: Project, variant: V
         (replace(PROJECT, name="another", version="2"), VARIANT),
         (replace(PROJECT, dependencies=("torch==2.13.0", " fastapi", "fastapi")), VARIANT),
         (replace(PROJECT, extras={}), VARIANT),
+        (replace(PROJECT, uv=UvSettings(sources=(replace(SOURCE, extra="audio"),))), VARIANT),
+        (replace(PROJECT, uv=UvSettings(sources=(replace(SOURCE, group="serve"),))), VARIANT),
+        (replace(PROJECT, uv=UvSettings(access=(("native-tls", "true"),))), VARIANT),
         (PROJECT, replace(VARIANT, name="default", port=80, env={"A": "b"}, command=("x",))),
         (PROJECT, replace(VARIANT, platforms=(Platform("amd64"), Platform("amd64")))),
     ],
@@ -133,6 +151,34 @@ def test_credentials_are_no_part_of_it() -> None:
     assert inputs.index == "https://example.org/simple"
     assert inputs.extra_indexes == ("https://example.org/extra",)
     assert inputs.torch_index == "https://example.org/whl"
+
+
+def test_sources_are_written_without_credentials_and_relative_to_the_project() -> None:
+    index = UvIndex(name="named", address="https://me:word@example.org/simple")
+    sources = (
+        replace(SOURCE, marker="os_name == 'posix'"),
+        UvSource(package="one", kind="wheel", place=str(ROOT / "dist/one-1-py3-none-any.whl")),
+        UvSource(
+            package="two", kind="source", place="a repository", address="git+https://a:b@x/two@v1"
+        ),
+        UvSource(package="six", kind="source", place="a tree", address=(ROOT / "six").as_uri()),
+    )
+    project = replace(PROJECT, uv=UvSettings(sources=sources, indexes=(index,)))
+    assert lock_inputs(project, VARIANT).uv_sources == (
+        "torch: index named https://example.org/simple; os_name == 'posix'",
+        "one: wheel dist/one-1-py3-none-any.whl",
+        "two: source a repository https://x/two@v1",
+        "six: source a tree ./six",
+    )
+
+
+def test_digests_are_not_shown() -> None:
+    newer = replace(INPUTS, uv_lock="00", hashes="11", builds="22")
+    assert INPUTS.differences(newer) == (
+        "the known builds of the accelerator changed",
+        "uv.lock changed",
+        "the hashes in requirements files changed",
+    )
 
 
 def test_directories_inside_the_project_may_move_with_it() -> None:

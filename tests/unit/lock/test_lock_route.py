@@ -5,14 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from wheelship.lock.errors import GpuTargetsMissing, NoFittingBuild
 from wheelship.lock.local import find_local_wheels, misfit, write_index, write_page
 from wheelship.lock.route import PUBLIC, Route, find_routes, parse_requirements
 from wheelship.lock.target import Target
 from wheelship.oci.platform import Platform
 from wheelship.variant.accelerator import accelerator_row
+from wheelship.variant.errors import GpuTargetNotCovered
 
 AMD64 = Target(python="3.11", platform=Platform("amd64"))
 ARM64 = Target(python="3.11", platform=Platform("arm64"))
@@ -35,6 +38,7 @@ def routes(
     target: Target = AMD64,
     replacement: str | None = None,
     packages: Iterable[str] = ("torch",),
+    gpu_targets: tuple[str, ...] = (),
 ) -> dict[str, Route]:
     found = find_routes(
         packages,
@@ -43,6 +47,7 @@ def routes(
         row=accelerator_row(accelerator, version),
         target=target,
         replacement=replacement,
+        gpu_targets=gpu_targets,
     )
     return {route.package: route for route in found}
 
@@ -132,7 +137,6 @@ def test_accelerator_s_index_is_the_only_place_otherwise(tmp_path: Path) -> None
 def test_user_s_address_replaces_the_accelerator_s_index(tmp_path: Path) -> None:
     (route,) = routes(["torch==2.14.0"], tmp_path, replacement="https://example.org/whl").values()
     assert (route.kind, route.index) == ("replacement", "https://example.org/whl")
-    assert routes(["torch==2.14.0"], tmp_path, replacement=PUBLIC) == {}
 
 
 @pytest.mark.parametrize(
@@ -161,7 +165,103 @@ def test_public_index_serves_exactly_pinned_known_builds(
     tmp_path: Path,
 ) -> None:
     found = routes([requirement], tmp_path, target=target, accelerator=accelerator, version=version)
-    assert ("torch" in found) is routed
+    assert (found["torch"].kind == "accelerator") is routed
+    assert found["torch"].kind in ("accelerator", "public")
+
+
+@pytest.mark.parametrize(
+    ("target", "accelerator", "version", "versions"),
+    [
+        (ARM64, "cpu", None, "<2.11"),
+        (AMD64, "cuda", "13.0", ">=2.13,<2.15"),
+        (ARM64, "cuda", "13.0", ">=2.13,<2.15"),
+        (AMD64, "cuda", "12.8", ">=2.8,<2.10"),
+    ],
+)
+def test_public_index_is_held_to_builds_that_fit(
+    target: Target, accelerator: str, version: str | None, versions: str, tmp_path: Path
+) -> None:
+    (route,) = routes(
+        ["torch>=2.10,<2.14"],
+        tmp_path,
+        target=target,
+        accelerator=accelerator,
+        version=version,
+        replacement=PUBLIC,
+    ).values()
+    assert (route.kind, route.index, route.versions) == ("public", None, versions)
+
+
+def test_local_wheel_comes_before_the_public_index(tmp_path: Path) -> None:
+    directory = wheels(tmp_path, f"torch-2.13.0+cpu-{X86}.whl")
+    (route,) = routes(["torch>=2.10,<2.14"], directory, replacement=PUBLIC).values()
+    assert (route.kind, route.versions) == ("local", "")
+
+
+def test_public_index_without_a_build_that_fits(tmp_path: Path) -> None:
+    directory = wheels(tmp_path, f"torch-2.13.0+cu130-{X86}.whl")
+    with pytest.raises(NoFittingBuild, match="no build of torch for cpu on linux/amd64") as caught:
+        routes(["torch"], directory, replacement=PUBLIC)
+    assert "is a build for cu130, not for cpu" in caught.value.message
+    assert "find-links" in str(caught.value.hint)
+    # Of the smaller members the check of the result knows more: files may be left out.
+    found = routes(["torchaudio"], tmp_path, packages=("torchaudio",), replacement=PUBLIC)
+    assert found["torchaudio"].versions == ""
+
+
+@pytest.mark.parametrize(
+    ("requirement", "accelerator", "version", "public"),
+    [
+        ("torch>=2.13", "cuda", "13.0", True),
+        ("torch==2.13.0+cu130", "cuda", "13.0", False),
+        ("torch==2.15.0", "cuda", "13.0", False),
+        ("torch", "cuda", "12.6", False),
+        ("torch", "cpu", None, False),
+    ],
+)
+def test_a_route_tells_whether_the_public_index_would_do(
+    requirement: str, accelerator: str, version: str | None, *, public: bool, tmp_path: Path
+) -> None:
+    (route,) = routes([requirement], tmp_path, accelerator=accelerator, version=version).values()
+    assert (route.kind, route.public) == ("accelerator", public)
+
+
+def test_device_code_is_chosen_by_extras(tmp_path: Path) -> None:
+    found = routes(
+        ["torch"],
+        tmp_path,
+        packages=("torch", "torchvision", "torchaudio", "rocm-sdk-core"),
+        accelerator="rocm",
+        version="7.14",
+        gpu_targets=("gfx942", "gfx1100"),
+    )
+    assert found["torch"].requirement == "torch[device-gfx942,device-gfx1100]"
+    assert found["torchvision"].requirement == "torchvision[device-gfx942,device-gfx1100]"
+    assert (found["torchaudio"].requirement, found["rocm-sdk-core"].requirement) == ("", "")
+    assert {one.index for one in found.values()} == {"https://repo.amd.com/rocm/whl-multi-arch"}
+    (route,) = routes(["torch"], tmp_path, accelerator="rocm", gpu_targets=("gfx942",)).values()
+    assert route.extras == (), "the older builds bring code for all GPUs"
+
+
+def test_device_code_that_there_is_not(tmp_path: Path) -> None:
+    kind: Any = {"accelerator": "rocm", "version": "7.14"}
+    with pytest.raises(GpuTargetNotCovered) as caught:
+        routes(["torch"], tmp_path, **kind, gpu_targets=("gfx803", "gfx942"))
+    assert "no package has device code of torch for gfx803; rocm 7.14 has" in caught.value.message
+    assert "gfx942, gfx950" in caught.value.message
+    assert str(caught.value.hint).endswith('gpu-targets = ["gfx942"]')
+    with pytest.raises(GpuTargetsMissing, match="one per GPU: gfx908") as missing:
+        routes(["torch"], tmp_path, **kind)
+    assert "gpu-targets = [" in str(missing.value.hint)
+
+
+def test_packages_that_never_carry_a_label_may_be_local(tmp_path: Path) -> None:
+    names = ("rocm-7.14.0-py3-none-any.whl", "rocm-10.0.0-py3-none-any.whl")
+    directory = wheels(tmp_path, *names)
+    kind: Any = {"packages": ("rocm",), "accelerator": "rocm", "version": "7.14"}
+    (route,) = routes([], directory, **kind).values()
+    assert [one.path.name for one in route.wheels] == [names[0]]
+    assert route.kind == "local"
 
 
 def test_only_members_of_a_family_are_routed(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ Findings = Callable[[Mapping[str, str]], tuple[Finding, ...]]
 
 FASTAPI = "from fastapi import FastAPI\n\napp = FastAPI()\n"
 FLASK = "import flask\n\napplication: flask.Flask = flask.Flask(__name__)\n"
+GRADIO = "import gradio as gr\n\nwith gr.Blocks() as demo:\n    demo.launch()\n"
 UVICORN = ("--host", "0.0.0.0", "--port", "8000")  # noqa: S104 - the expected argument
 
 
@@ -140,11 +141,26 @@ def test_no_command_is_looked_for_when_there_is_an_entrypoint(read: Read) -> Non
         ),
         (
             {
-                "pyproject.toml": '[project]\nname="a"\nversion="1"\nscripts = { go = "a:b" }\n',
+                "pyproject.toml": '[project]\nname="a"\nversion="1"\n'
+                'scripts = { go = "a:b", come = "a:c" }\n',
                 "a.py": "",
             },
-            "no web application was found",
-            '[tool.wheelship]\ncommand = ["go"]',
+            "several console scripts (come, go)",
+            '[tool.wheelship]\ncommand = ["come"]',
+        ),
+        (
+            {
+                "pyproject.toml": '[project]\nname="a"\nversion="1"\ndependencies = ["fastapi"]\n'
+                'optional-dependencies = { serve = ["uvicorn>=0.30"] }\n',
+                "a.py": FASTAPI,
+            },
+            "no dependency that could serve FastAPI application a:app",
+            '[tool.wheelship]\nextras = ["serve"]',
+        ),
+        (
+            {"requirements.txt": "gradio", "a.py": GRADIO, "b.py": GRADIO},
+            "several applications were found: Gradio script a.py (a.py:4), Gradio script b.py",
+            'command = ["python", "-c"',
         ),
     ],
 )

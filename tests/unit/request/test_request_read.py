@@ -12,6 +12,7 @@ from wheelship.oci.platform import Platform
 from wheelship.request.model import (
     Accelerator,
     Budget,
+    Check,
     CheckRequest,
     Health,
     Request,
@@ -43,7 +44,7 @@ def test_the_example_service_is_read_as_written() -> None:
     assert request.default_variant == "cpu"
     assert request.project.name == "speech-service"
     assert "silero-vad>=6.2.3" in request.project.dependencies
-    assert request.project.groups["dev"] == ("httpx2", "mypy", "pytest", "ruff")
+    assert request.project.groups["dev"] == ("httpx2", "mypy", "onnxruntime", "pytest", "ruff")
     assert variant.command == (
         "uvicorn", "speech_service.app:app", "--host", "0.0.0.0", "--port", "8000",  # noqa: S104
     )  # fmt: skip
@@ -249,6 +250,27 @@ def test_a_project_of_requirements_txt(read: Read) -> None:
     assert request.project.declared is False
     assert request.project.version == "0"
     assert request.image_name == "my-image"
+
+
+def test_a_variants_own_imports_leave_the_projects_request(read: Read) -> None:
+    common = '[tool.wheelship.check]\nimports = ["torch"]\nrequest = { path = "/a" }\n'
+    variant = "[tool.wheelship.variants.{0}]\naccelerator = 'cpu'\n"
+    tables = "".join(
+        variant.format(name) + (f"[tool.wheelship.variants.{name}.check]\n{text}" if text else "")
+        for name, text in {
+            "cpu": "",
+            "onnx": 'imports = ["onnxruntime"]\n',
+            "none": "imports = []\n",
+            "other": 'request = { path = "/b" }\n',
+        }.items()
+    )
+    checks = {name: one.check for name, one in read(pyproject(common + tables)).variants.items()}
+    assert checks == {
+        "cpu": Check(imports=("torch",), request=CheckRequest(path="/a")),
+        "onnx": Check(imports=("onnxruntime",), request=CheckRequest(path="/a")),
+        "none": Check(imports=(), request=CheckRequest(path="/a")),
+        "other": Check(imports=("torch",), request=CheckRequest(path="/b")),
+    }
 
 
 def test_groups_include_each_other(read: Read) -> None:

@@ -73,8 +73,10 @@ def test_where_packages_come_from(read: Read) -> None:
     ("line", "message", "hint"),
     [
         ("torch==", "no dependency specifier", "torch==2.13.0"),
-        ("torch==2.0 --hash=sha256:00", "--hash is not supported", "the lock records"),
-        ("torch==2.0 \\\n    --hash=sha256:00", "--hash is not supported", "the lock records"),
+        ("torch==2.0 --hash=sha512:00", "no sha256 among its hashes", "--generate-hashes"),
+        ("torch==2.0 \\\n    --hash=md5:00", "no sha256 among its hashes", ""),
+        ("torch==2.0 --hash=sha256:00 --hash=x", "--hash is not supported", ""),
+        ("torch==2.0 --config-settings=a=b", "--config-settings is not supported", ""),
         ("-e .", "--editable is not supported", "layout"),
         ("-e.", "--editable is not supported", "layout"),
         ("--pre", "--pre is not supported", "pre-release"),

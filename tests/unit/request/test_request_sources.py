@@ -415,7 +415,7 @@ def test_large_files_are_streamed_and_checked(read: Read, write: Write) -> None:
     (root / "my_service/weights").write_bytes(data)
     taken = take(read({}))
     assert contents(taken)[f"{SITE}/my_service/weights"] == data
-    for changed in (data[:-1], data + b"x", b"x" + data[1:]):
+    for changed in (data[:-1], data + b"x", bytes([data[0] ^ 1]) + data[1:]):
         (root / "my_service/weights").write_bytes(changed)
         with pytest.raises(SourceError, match="changed while"):
             contents(taken)

@@ -12,6 +12,7 @@ import pytest
 from wheelship.archive.entry import File, InMemory
 from wheelship.engine.client import Client, Program
 from wheelship.events import Event, Warned, discard
+from wheelship.oci.digest import Digest
 from wheelship.oci.index import ImageIndex
 from wheelship.oci.platform import Platform
 from wheelship.oci.validate import problems_of_layout
@@ -28,7 +29,13 @@ AMD64, ARM64 = Platform("amd64"), Platform("arm64")
 
 
 @pytest.fixture
-def other(load: Any) -> Parcel:
+def told() -> set[Digest]:
+    """What the other parcel was told of links."""
+    return set()
+
+
+@pytest.fixture
+def other(load: Any, told: set[Digest]) -> Parcel:
     """The same image for arm64, with a layer of its own below."""
     pure = [File(path="f2", content=InMemory(b"app"))]
     image = make_image(
@@ -38,7 +45,7 @@ def other(load: Any) -> Parcel:
         image=image,
         reference="team/demo:cpu",
         blob=load.store.blob,
-        linked=load.linked.update,
+        linked=told.update,
     )
 
 
@@ -52,13 +59,16 @@ def test_one_parcel_stays_what_it_is(load: Any) -> None:
     assert join_parcels([parcel]) is parcel
 
 
-def test_a_layout_holds_them_all(both: Parcel, load: Any, tmp_path: Path) -> None:
+def test_a_layout_holds_them_all(
+    both: Parcel, load: Any, told: set[Digest], tmp_path: Path
+) -> None:
     output = LayoutOutput(tmp_path / "dist")
     (done,) = deliver(both, [output], Tools(), discard)
     assert done.platforms == (AMD64, ARM64)
     assert done.digest == both.image.descriptor.digest
     assert load.linked == {one.digest for one in both.image.blobs}
     assert len(load.linked) == 4, "the layer that both have is linked once"
+    assert told == load.linked, "a link alters the file for the records of both images"
     assert problems_of_layout(tmp_path / "dist") == []
     (again,) = deliver(both, [output], Tools(), discard)
     assert again.moved_bytes == 0
@@ -129,8 +139,6 @@ def test_an_engine_gets_its_own_wherever_it_runs(
     both: Parcel, program: Program, platform: str, chosen: Platform, tmp_path: Path
 ) -> None:
     """The daemon may be on a machine of another architecture than this one."""
-    from wheelship.oci.digest import Digest
-
     assert isinstance(both.image, ImageIndex)
     image = both.image.find(chosen)
     assert image is not None

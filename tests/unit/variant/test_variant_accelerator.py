@@ -15,14 +15,34 @@ from packaging.utils import canonicalize_name
 
 from wheelship.request.model import Accelerator
 from wheelship.variant.accelerator import accelerator_row, accelerator_versions
+from wheelship.variant.compatibility import load_compatibility
 from wheelship.variant.errors import UnknownAcceleratorVersion
-from wheelship.variant.model import AcceleratorRow
+from wheelship.variant.model import AcceleratorRow, Family
 
 ROWS = [
     (accelerator.value, version)
     for accelerator in Accelerator
     for version in (accelerator_versions(accelerator) or (None,))
 ]
+
+
+FAMILY_KEYS = {
+    "devices",
+    "gpu-targets",
+    "index",
+    "instead",
+    "labels",
+    "libraries",
+    "packages",
+    "plain",
+    "unlabelled",
+}
+
+
+def family(row: AcceleratorRow, package: str = "torch") -> Family:
+    found = row.family_of(package)
+    assert found is not None
+    return found
 
 
 def document(name: str) -> dict[str, Any]:
@@ -40,24 +60,39 @@ def test_every_row_is_well_formed(accelerator: str, version: str | None) -> None
     assert all(re.fullmatch(r"[A-Z][A-Z0-9_]*", name) for name in row.environment)
     for pattern in row.foreign_labels:
         re.compile(pattern)
+    for pattern in row.majors_in_names:
+        assert re.compile(pattern).groups == 1
+    if row.driver is not None:
+        assert row.driver.source.startswith("https://")
+        assert re.fullmatch(r"\d+(\.\d+)?", row.driver.minimum)
+    assert (row.driver is None) is (accelerator == "cpu")
     for family in row.families:
-        assert all(canonicalize_name(name) == name for name in family.packages)
-        assert not any(row.forbids(name) for name in family.packages)
+        assert all(re.fullmatch(r"[a-z0-9*]+(-[a-z0-9*]+)*", name) for name in family.packages)
         assert not any(
             re.fullmatch(pattern, label)
             for pattern in row.foreign_labels
             for label in family.labels
         )
         for packages in family.unlabelled.values():
-            assert packages.keys() <= family.packages
+            assert all(family.holds(name) for name in packages)
             for specifier in packages.values():
                 SpecifierSet(specifier)
+        for specifier in family.plain.values():
+            SpecifierSet(specifier)
+        if family.devices is not None:
+            assert set(family.devices.packages) <= set(family.packages)
+            device = family.devices.distribution_of("torch", family.devices.targets[0])
+            assert family.holds(device), "device packages come from the same index"
+            assert len(set(family.devices.targets)) == len(family.devices.targets)
 
 
 @pytest.mark.parametrize(("accelerator", "version"), ROWS)
 def test_torch_index_serves_the_row_s_label(accelerator: str, version: str | None) -> None:
-    (torch,) = accelerator_row(accelerator, version).families
-    assert torch.name == "torch"
+    torch = family(accelerator_row(accelerator, version))
+    if torch.devices is not None:
+        # AMD's own index serves several releases of ROCm; labels tell them apart.
+        assert all(label.startswith(f"rocm{version}.") for label in torch.labels)
+        return
     assert torch.index == f"https://download.pytorch.org/whl/{torch.labels[0]}"
     digits = (version or "").replace(".", "") if accelerator == "cuda" else version or ""
     prefix = {"cpu": "cpu", "cuda": "cu", "rocm": "rocm"}[accelerator]
@@ -68,16 +103,56 @@ def test_torch_index_serves_the_row_s_label(accelerator: str, version: str | Non
 def test_files_hold_no_key_that_nobody_reads(name: str) -> None:
     data = document(name)
     known = {"machines", "forbidden", "allowed", "foreign-labels", "environment", "families"}
-    assert data.keys() == known | {"versions"}
-    for family in data["families"].values():
-        assert family.keys() == {"packages"}
+    assert known <= data.keys() <= known | {"versions", "libraries", "majors", "idle"}
+    assert data.get("majors", {}).keys() <= {"in-names", "in-versions"}
+    for one in data["families"].values():
+        assert one.keys() <= {"packages", "instead", "libraries", "plain"}
     for row in data["versions"]:
-        assert row.keys() <= {"version", "environment", "families"}
-        for family in row["families"].values():
-            assert family.keys() <= {"gpu-targets", "index", "labels", "unlabelled"}
+        assert row.keys() <= {"version", "driver", "environment", "families"}
+        for one in row["families"].values():
+            assert one.keys() <= FAMILY_KEYS
+            devices = one.get("devices", {})
+            assert devices.keys() <= {"extra", "packages", "distribution", "targets"}
     versions = [row.get("version") for row in data["versions"]]
     assert len(set(versions)) == len(versions)
     assert document("common").keys() == {"environment"}
+
+
+def test_known_compatibility_is_well_formed() -> None:
+    known = load_compatibility()
+    for companion in known.companions:
+        for version, specifier in companion.versions.items():
+            assert re.fullmatch(r"\d+\.\d+", version)
+            SpecifierSet(specifier)
+    for linked in known.linked:
+        SpecifierSet(linked.versions)
+        assert set(linked.machines) <= {"x86_64", "aarch64"}
+        assert linked.accelerator in tuple(Accelerator)
+        if linked.release:
+            accelerator_row(linked.accelerator, linked.release)
+    for group in known.same_files:
+        assert len(set(group)) == len(group) > 1
+        assert all(canonicalize_name(name) == name for name in group)
+    assert document("compatibility").keys() == {"companions", "linked", "same-files"}
+
+
+def test_what_is_linked_and_what_fits_do_not_contradict() -> None:
+    """A build that a release takes is never one that is known to be linked to something else."""
+    for linked in load_compatibility().linked:
+        for accelerator, version in ROWS:
+            row = accelerator_row(accelerator, version)
+            fits = row.family_of(linked.package)
+            for machine in linked.machines:
+                spec = fits.unlabelled_versions(linked.package, machine) if fits else None
+                if spec is None or linked.accelerator == accelerator:
+                    continue
+                tried = [f"{major}.{minor}" for major in (0, 2) for minor in range(30)]
+                both = [
+                    one
+                    for one in tried
+                    if one in SpecifierSet(spec) and one in SpecifierSet(linked.versions)
+                ]
+                assert both == [], f"{linked.package} on {machine} for {row}"
 
 
 def test_first_release_is_the_default() -> None:
@@ -157,9 +232,9 @@ def test_labels(row: AcceleratorRow, package: str, label: str | None, *, accepte
 
 
 def test_builds_of_the_public_index() -> None:
-    (torch,) = accelerator_row("cuda", "13.0").families
+    torch = family(accelerator_row("cuda", "13.0"))
     assert torch.unlabelled_versions("torch", "x86_64") == ">=2.13,<2.15"
     assert torch.unlabelled_versions("torchvision", "x86_64") is None
-    (torch,) = accelerator_row("cpu").families
+    torch = family(accelerator_row("cpu"))
     assert torch.unlabelled_versions("torch", "x86_64") is None
     assert torch.unlabelled_versions("torch", "aarch64") == "<2.11"

@@ -52,4 +52,6 @@ def test_the_data_names_targets_only() -> None:
     for version in accelerator_versions("cuda"):
         for family in accelerator_row("cuda", version).families:
             assert all(str(parse_target(one)) == one for one in family.gpu_targets)
-    assert accelerator_row("cuda", "13.0").families[0].gpu_targets[0] == "sm_75"
+    torch = accelerator_row("cuda", "13.0").family_of("torch")
+    assert torch is not None
+    assert torch.gpu_targets[0] == "sm_75"

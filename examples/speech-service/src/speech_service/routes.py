@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Upl
 from sqlalchemy.exc import SQLAlchemyError
 
 from speech_service.audio import AudioTooLongError, UnreadableAudioError
-from speech_service.diarization import DiarizationUnavailableError
+from speech_service.diarization import DiarizationNotInstalledError, PipelineMissingError
 from speech_service.schemas import Health, RecordingOut, RecordingPage
 from speech_service.service import SpeechService
 from speech_service.storage import MAX_ID, Recording
@@ -36,8 +36,10 @@ async def find_segments(service: Service, file: UploadFile, diarize: bool = Fals
         raise HTTPException(status.HTTP_415_UNSUPPORTED_MEDIA_TYPE, str(error)) from error
     except AudioTooLongError as error:
         raise HTTPException(status.HTTP_413_CONTENT_TOO_LARGE, str(error)) from error
-    except DiarizationUnavailableError as error:
+    except DiarizationNotInstalledError as error:
         raise HTTPException(status.HTTP_501_NOT_IMPLEMENTED, str(error)) from error
+    except PipelineMissingError as error:
+        raise HTTPException(status.HTTP_503_SERVICE_UNAVAILABLE, str(error)) from error
 
 
 @router.get("/v1/recordings", response_model=RecordingPage, response_model_exclude_none=True)
@@ -72,4 +74,4 @@ def check_health(service: Service) -> Health:
         raise HTTPException(
             status.HTTP_503_SERVICE_UNAVAILABLE, "the database does not answer"
         ) from error
-    return Health()
+    return Health(backend=service.detector.backend, device=service.detector.device)

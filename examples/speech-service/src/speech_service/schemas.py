@@ -36,6 +36,8 @@ class RecordingPage(BaseModel):
 
 
 class Health(BaseModel):
-    """The service works."""
+    """The service works, and what its model really runs on."""
 
     status: Literal["ok"] = "ok"
+    backend: str
+    device: str

@@ -7,12 +7,11 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, BinaryIO
 
-import torch
-
 from speech_service.audio import read_mono
 from speech_service.diarization import Diarizer
 from speech_service.storage import Recording, RecordingStore
-from speech_service.vad import SpeechDetector, to_seconds
+from speech_service.vad.detector import open_detector
+from speech_service.vad.span import to_seconds
 
 if TYPE_CHECKING:
     from speech_service.settings import Settings
@@ -32,14 +31,12 @@ class SpeechService:
 
     def __init__(self, settings: Settings) -> None:
         """Load the model and open the database; either failing ends the start, and says why."""
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        torch.set_num_threads(settings.threads)  # importing silero_vad has set it to one
         self._max_seconds = settings.max_seconds
         self.store = RecordingStore(settings.database_url)
-        self._detector = SpeechDetector(device)
-        self._diarizer = Diarizer(settings.pipeline, device)
+        self.detector = open_detector(settings.backend, settings.threads)
+        self._diarizer = Diarizer(settings.pipeline, settings.threads)
         self._threads = ThreadPoolExecutor(ANALYSES_AT_ONCE, thread_name_prefix="analysis")
-        logger.info("model loaded on %s", device)
+        logger.info("model loaded by %s on %s", self.detector.backend, self.detector.device)
 
     async def analyse(self, source: BinaryIO, filename: str, *, diarize: bool) -> Recording:
         """Find the speech in an upload and store the result, off the event loop.
@@ -47,7 +44,8 @@ class SpeechService:
         Raises:
             UnreadableAudioError: the upload is no audio.
             AudioTooLongError: it is longer than the settings allow.
-            DiarizationUnavailableError: speakers were asked for and cannot be told apart here.
+            DiarizationNotInstalledError: speakers were asked for in an image that has no such code.
+            PipelineMissingError: it has the code, but no models.
         """
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._analyse, source, filename, diarize)
@@ -59,5 +57,5 @@ class SpeechService:
 
     def _analyse(self, source: BinaryIO, filename: str, diarize: bool) -> Recording:
         samples = read_mono(source, self._max_seconds)
-        find = self._diarizer.find_turns if diarize else self._detector.find_speech
+        find = self._diarizer.find_turns if diarize else self.detector.find_speech
         return self.store.add(filename, to_seconds(len(samples)), find(samples))

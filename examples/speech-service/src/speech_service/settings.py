@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, get_args
+
+from speech_service.vad.detector import Backend
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +32,7 @@ class Settings:
         threads: CPU threads of one inference. Silero VAD is too small to gain from a second one;
             diarization does gain.
         pipeline: directory of a pyannote pipeline, needed for diarization only.
+        backend: what finds speech; diarization always runs on torch.
     """
 
     database_url: str = "sqlite:///speech.db"
@@ -37,13 +40,14 @@ class Settings:
     max_seconds: int = 900
     threads: int = 1
     pipeline: Path | None = None
+    backend: Backend = "auto"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read the settings; an unset or empty variable means its default.
 
         Raises:
-            SettingsError: a number is not one, or not positive.
+            SettingsError: a number is not one, or not positive; there is no such backend.
         """
         pipeline = environ.get(f"{PREFIX}PIPELINE")
         return cls(
@@ -52,7 +56,17 @@ class Settings:
             max_seconds=_positive(environ, "MAX_SECONDS", cls().max_seconds),
             threads=_positive(environ, "THREADS", cls().threads),
             pipeline=Path(pipeline) if pipeline else None,
+            backend=_backend(environ),
         )
+
+
+def _backend(environ: Mapping[str, str]) -> Backend:
+    text = environ.get(f"{PREFIX}BACKEND") or "auto"
+    for backend in get_args(Backend):
+        if text == backend:
+            return cast("Backend", backend)
+    choices = ", ".join(get_args(Backend))
+    raise SettingsError(f"{PREFIX}BACKEND must be one of {choices}, not {text!r}")
 
 
 def _positive(environ: Mapping[str, str], name: str, default: int) -> int:

@@ -32,7 +32,7 @@ from sqlalchemy.orm import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from speech_service.vad import Span
+    from speech_service.vad.span import Span
 
 MAX_ID = 2**31 - 1
 """Largest value of an SQL integer; a greater one in a query is an error in some databases."""

@@ -12,17 +12,24 @@ from wheelship.engine.check.scene import Scene, tail
 __all__ = ["health_probe", "healthy", "stops"]
 
 _POLL_SECONDS = 0.05
+_ANSWER_SECONDS = 10.0
+_SETTLE_SECONDS = 3.0
+_NO_CHECK = "neither the configuration nor the image has a health check"
 _ENGINE_HEALTH_SECONDS = 20.0
 _SUCCESS = range(200, 300)
 
 
 def healthy(scene: Scene) -> Finding:
-    """Wait for a 2xx from the health path, or for the image's own check without one."""
+    """Wait for a 2xx from the health path, or for the image's own check without one.
+
+    Without either, a program with a port is waited for until it answers anything; one without a
+    port has done what it is for when it ends with 0.
+    """
+    if scene.spec.health is None and scene.probe_command is None:
+        return _runs(scene) if scene.port is None else _serves(scene, scene.port)
     started = scene.clock.now()
     while (status := scene.running.status()) is None:
         well, seen = _look(scene)
-        if well is None:
-            return Finding("not-proven", seen)
         if well:
             return Finding("passed", seen)
         elapsed = scene.clock.now() - started
@@ -32,13 +39,42 @@ def healthy(scene: Scene) -> Finding:
     return Finding("failed", f"the service ended with status {status}")
 
 
-def _look(scene: Scene) -> tuple[bool | None, str]:
+def _runs(scene: Scene) -> Finding:
+    """Watch a program without a port: it may end, but not with an error."""
+    deadline = scene.clock.now() + _SETTLE_SECONDS
+    while (status := scene.running.status()) is None:
+        if scene.clock.now() >= deadline:
+            detail = f"still runs after {_SETTLE_SECONDS:.0f} s; {_NO_CHECK}"
+            return Finding("not-proven", detail)
+        scene.clock.sleep(_POLL_SECONDS)
+    if status == 0:
+        return Finding("passed", "ran to its end with status 0")
+    return Finding("failed", f"the program ended with status {status}")
+
+
+def _serves(scene: Scene, port: int) -> Finding:
+    """Wait for a first answer: a service still starting cannot yet be stopped properly."""
+    deadline = scene.clock.now() + min(_ANSWER_SECONDS, scene.spec.start_seconds)
+    seen = ""
+    while (status := scene.running.status()) is None:
+        try:
+            message = Message(method="GET", path="/")
+            response = scene.ask(port, message, seconds=_SETTLE_SECONDS)
+        except NoAnswer as error:
+            seen = f"GET / on port {port}: {error}"
+        else:
+            seen = f"GET / on port {port} gave {response.status}"
+            return Finding("not-proven", f"{seen}; {_NO_CHECK}")
+        if scene.clock.now() >= deadline:
+            return Finding("not-proven", f"{seen}; {_NO_CHECK}")
+        scene.clock.sleep(_POLL_SECONDS)
+    return Finding("failed", f"the service ended with status {status}")
+
+
+def _look(scene: Scene) -> tuple[bool, str]:
     health = scene.spec.health
     if health is None:
-        command = scene.probe_command
-        if command is None:
-            return None, "neither the configuration nor the image has a health check"
-        status = scene.execute(command).status
+        status = scene.execute(scene.probe_command or ()).status
         return status == 0, f"its own health check gave {status}"
     message = Message(method="GET", path=health.path)
     try:
@@ -74,7 +110,9 @@ def stops(scene: Scene) -> Finding:
     """Send the stop signal; a service that has to be killed loses requests at every deployment."""
     status = scene.running.stop(grace_seconds=scene.spec.grace_seconds)
     if status is None:
-        return Finding("failed", f"had to be killed after {scene.spec.grace_seconds:.0f} s")
+        killed = f"had to be killed after {scene.spec.grace_seconds:.0f} s"
+        hint = "the first process of a container gets no SIGTERM unless it handles it"
+        return Finding("failed", f"{killed}: {hint}")
     if status not in (0, 128 + signal.SIGTERM):
         return Finding("failed", f"ended with status {status}")
     return Finding("passed", f"status {status}")

@@ -21,6 +21,7 @@ from wheelship.request.model import Json
 __all__ = ["check"]
 
 _LOG_LINES = 40
+_NOT_REACHED = "the service did not come this far"
 _STEPS: tuple[tuple[StepName, Callable[[Scene], Finding]], ...] = (
     ("healthy", healthy),
     ("health-probe", health_probe),
@@ -64,7 +65,9 @@ def check(
             if name in _NEED_HEALTH and record.steps["healthy"].outcome == "failed":
                 continue
             record.take(name, lambda step=step: step(scene))  # type: ignore[misc]
-        return record.report(image, engine.name, running.log(_LOG_LINES))
+        over = record.steps["healthy"].outcome == "passed" and record.steps.get("stops") is None
+        why = "the program had run to its end" if over else _NOT_REACHED
+        return record.report(image, engine.name, running.log(_LOG_LINES), why)
 
 
 class _Record:
@@ -96,12 +99,14 @@ class _Record:
         shown = detail if outcome in ("passed", "failed") else f"{outcome}: {detail}"
         self._emit(Finished("check", name, "failed" if outcome == "failed" else "done", shown))
 
-    def report(self, image: ImageFiles, engine: EngineName, log: tuple[str, ...]) -> CheckReport:
+    def report(
+        self, image: ImageFiles, engine: EngineName, log: tuple[str, ...], why: str = _NOT_REACHED
+    ) -> CheckReport:
         names: tuple[StepName, ...] = get_args(StepName)
         for name in names:
             if name not in self.steps:
                 started = self.begin(name)
-                self.end(name, started, Finding("skipped", "the service did not come this far"))
+                self.end(name, started, Finding("skipped", why))
         return CheckReport(
             reference=image.reference,
             digest=str(image.manifest_digest),

@@ -1,8 +1,7 @@
-"""Voice activity detection with Silero's model, which ships inside its wheel."""
+"""Silero's model on torch: an NVIDIA or AMD GPU when torch finds one, else the CPU."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -10,37 +9,33 @@ import torch
 from silero_vad import get_speech_timestamps, load_silero_vad
 
 from speech_service.audio import SAMPLE_RATE
+from speech_service.vad.span import Span, to_seconds
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A stretch of speech in seconds, and who spoke if that was asked."""
-
-    start: float
-    end: float
-    speaker: str | None = None
-
-
-def to_seconds(samples: int) -> float:
-    """Hundredths of a second: finer than the model's 32 ms window, so nothing is lost."""
-    return round(samples / SAMPLE_RATE, 2)
-
-
-class SpeechDetector:
+class TorchDetector:
     """The model, loaded once.
 
     It carries its state from one window to the next, so two recordings must never pass through it
     at the same time: a lock makes them take turns.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    backend = "torch"
+
+    def __init__(self, threads: int) -> None:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        torch.set_num_threads(threads)  # importing silero_vad has set it to one
         self._device = device
         self._model = load_silero_vad().to(device)
         self._lock = Lock()
+
+    @property
+    def device(self) -> str:
+        """What torch calls it: ``cpu`` or ``cuda``, which stands for AMD's GPUs too."""
+        return self._device.type
 
     def find_speech(self, samples: NDArray[np.float32]) -> list[Span]:
         """Return where speech is, in order of time; nothing for silence or no audio at all."""
