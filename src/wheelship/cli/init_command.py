@@ -49,6 +49,7 @@ def command(
     from wheelship.discover.find import discover
     from wheelship.discover.propose import propose
     from wheelship.discover.text import render, target_of, write
+    from wheelship.store.errors import disk_errors
 
     root = path.resolve()
     discovery = discover(root)
@@ -58,7 +59,8 @@ def command(
     proposal = propose(discovery, choice)
     table = render(proposal, target.prefix)
     if not dry_run:
-        write(root, target, table)
+        with disk_errors(target.path.parent, "wheelship init --dry-run > FILE"):
+            write(root, target, table)
     if settings.json:
         document = _document(discovery, proposal, target, table, written=not dry_run)
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
@@ -165,9 +167,11 @@ def _show(discovery: Discovery, proposal: Proposal, target: Target, path: Path) 
 
 
 def _short(setting: Setting) -> str:
+    from wheelship.discover.propose import EACH
+
     value = _plain_value(setting)
     text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return f"{text}  ({setting.found})" if setting.found.why != "each as named" else text
+    return f"{text}  ({setting.found})" if setting.found.why != EACH else text
 
 
 def _plain_value(setting: Setting) -> str | int | list[str]:

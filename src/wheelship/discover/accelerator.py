@@ -6,7 +6,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -42,8 +42,9 @@ def find_variants(
     """
     names = _Names(root, project)
     cpu = accelerator_row(Accelerator.CPU)
-    families = frozenset().union(*(family.packages for family in cpu.families))
-    torch = names.first(lambda name: name in families)
+    # What is published for each accelerator under one name: torch and what goes with it.
+    families = [family for family in cpu.families if family.labels]
+    torch = names.first(lambda name: any(family.holds(name) for family in families))
     foreign = names.first(
         lambda name: (
             name not in cpu.allowed and any(fnmatchcase(name, pattern) for pattern in cpu.forbidden)
@@ -108,9 +109,8 @@ class _Names:
         self._own = [*project.dependencies, *(text for texts in groups for text in texts)]
         self._locked = tuple(_locked(root))
 
-    def first(self, wanted: object, *, direct: bool = False) -> Found[str] | None:
+    def first(self, wanted: Callable[[str], bool], *, direct: bool = False) -> Found[str] | None:
         """Return the first dependency whose name is ``wanted``; direct ones only if asked."""
-        assert callable(wanted)  # noqa: S101 - our own callers
         texts = self._project.dependencies if direct else self._own
         for text in texts:
             if wanted(requirement_name(text)):

@@ -10,9 +10,12 @@ from typing import TypeAlias
 from wheelship.discover.model import Discovery, Found, ProposedVariant
 from wheelship.request.start import Start, possible_starts
 
-__all__ = ["Choice", "Proposal", "Setting", "Value", "propose", "settle"]
+__all__ = ["EACH", "Choice", "Proposal", "Setting", "Value", "propose", "settle"]
 
 Value: TypeAlias = str | int | tuple[Found[str], ...] | tuple[str, ...]
+
+EACH = "each as named"
+"""Why a list has the items it has, where each item says it itself."""
 
 _GPU_EXAMPLES = {"cuda": "sm_90", "rocm": "gfx942"}
 
@@ -52,9 +55,9 @@ class Proposal:
 
     @property
     def tables(self) -> tuple[tuple[str, ...], ...]:
-        """The tables in the order they are written."""
-        named = [one.table for one in self.settings] + [table for table, _ in self.asides]
-        return tuple(dict.fromkeys([(), *named]))
+        """The tables in the order they are written, the wheelship table itself first."""
+        named = {one.table for one in self.settings} | {table for table, _ in self.asides}
+        return tuple(sorted({(), *named}))
 
 
 def settle(discovery: Discovery, start: Start, *, port: int | None = None) -> Choice:
@@ -150,14 +153,14 @@ def _surroundings(discovery: Discovery, choice: Choice) -> Iterator[Setting]:
             key="system-packages",
             value=discovery.system_packages,
             meaning="Debian packages. Many wheels bring their libraries: try without them.",
-            found=Found(value="", why="each as named"),
+            found=Found(value="", why=EACH),
         )
     if discovery.writable:
         yield Setting(
             key="writable",
             value=discovery.writable,
             meaning="Directories to write to, beside /tmp: volumes on a read-only root.",
-            found=Found(value="", why="each as named"),
+            found=Found(value="", why=EACH),
         )
     for name, value in choice.start.env.items():
         yield Setting(

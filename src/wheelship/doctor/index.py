@@ -86,7 +86,8 @@ def _accelerator_places(patient: Patient) -> Iterator[tuple[str, str]]:
         names = _names(patient.request.project, variant)
         for family in row.families:
             place = variant.sources.torch_index or family.index
-            if place is not None and "://" in place and any(map(family.holds, names)):
+            needed = any(row.family_of(name) == family for name in names)
+            if needed and place is not None and "://" in place:
                 yield place, family.name
 
 

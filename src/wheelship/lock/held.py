@@ -113,7 +113,7 @@ def held_versions(
                 package=name,
                 kind="source",
                 place=f"{one.kind} {one.source} in uv.lock",
-                address=_address(one, project.root),
+                fields=_fields(one, project.root),
             )
             for name, one in packages.items()
             if one.kind in _BUILT
@@ -153,14 +153,14 @@ def _version(package: UvPackage, row: AcceleratorRow) -> str:
     return package.version.partition("+")[0]
 
 
-def _address(package: UvPackage, root: Path) -> str:
-    """Return what is to be built as a direct reference (PEP 508), at the commit that is held."""
+def _fields(package: UvPackage, root: Path) -> tuple[tuple[str, str], ...]:
+    """Return a source that is to be built as uv's table of sources has it: the commit is held."""
     if package.kind != "git":
-        return Path(normpath(root / package.source)).as_uri()
+        return (("path", normpath(root / package.source)),)
     parts = urlsplit(package.source)
-    at = parts._replace(path=f"{parts.path}@{parts.fragment}", query="", fragment="")
+    url = urlunsplit(parts._replace(query="", fragment=""))
     inner = parse_qs(parts.query).get("subdirectory", [])
-    return f"git+{urlunsplit(at)}{''.join(f'#subdirectory={one}' for one in inner)}"
+    return (("git", url), ("rev", parts.fragment), *(("subdirectory", one) for one in inner))
 
 
 def _is_usable(package: UvPackage, target: Target, local: Sequence[LocalWheel]) -> bool:

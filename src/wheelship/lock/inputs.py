@@ -47,8 +47,8 @@ class LockInputs:
         overrides, environments, options, metadata, no_binary: what the project tells uv.
         uv_sources: the only place where a package may come from, one line each.
         uv_lock: SHA-256 of the ``uv.lock`` whose versions are used.
-        gpu_targets: those of the image, where device code is a matter of packages.
         hashes: digest of the hashes in requirements files; empty where there are none.
+        gpu_targets: those of the image, where device code is a matter of packages.
     """
 
     python: str
@@ -223,8 +223,7 @@ def _directories(
     """Yield the directories that are required; what they require in turn is read by uv."""
     urls = {match[1] for one in requirements if (match := _FILE_URL.search(one))}
     places = {path for url in urls if (path := file_path(url)) is not None}
-    addresses = {one.address.partition("#")[0] for one in sources if one.kind == "source"}
-    places |= {path for one in addresses if (path := file_path(one)) is not None}
+    places |= {Path(text) for one in sources for key, text in one.fields if key == "path"}
     for path in sorted(one for one in places if one.is_dir()):
         found = [path / name for name in _DECLARING if (path / name).is_file()]
         digest = Digest.of(b"".join(one.name.encode() + b"\0" + one.read_bytes() for one in found))
@@ -264,10 +263,7 @@ def _source(source: UvSource, uv: UvSettings, root: Path) -> str:
     place = source.place
     if source.kind == "index" and (index := uv.index(place)) is not None:
         place = f"{place} {_place(index.address, root)}"
-    elif source.kind == "source":
-        where = without_credentials(source.address.removeprefix("git+"))
-        place = f"{place} {where.replace(root.as_uri(), '.')}".rstrip()
-    else:
+    elif source.kind != "source":
         place = _place(place, root)
     marker = f"; {source.marker}" if source.marker else ""
     return f"{source.package}: {source.kind} {place}{marker}"

@@ -130,7 +130,7 @@ class Resolver:
         members = {
             one.package
             for one in built
-            if self.rules is None or not one.address or one.package in here
+            if self.rules is None or not one.fields or one.package in here
         } - direct
         # What is built is what uv.lock holds: its commit, where a source names a branch.
         own = self._own_routes((*built, *self.uv_sources), direct | members, local, target)
@@ -287,8 +287,9 @@ class _Run:
     def _project(self) -> GeneratedProject:
         resolver, rules = self.resolver, self.resolver.rules or {}
         inputs, settings = resolver.inputs, resolver.settings
-        devices = [route.requirement for route in self.routes if route.extras]
-        known = [f"{route.package}{route.versions}" for route in self.routes if route.versions]
+        routes = [one for one in self.routes if one.package not in self._preferred()]
+        devices = [route.requirement for route in routes if route.extras]
+        known = [f"{route.package}{route.versions}" for route in routes if route.versions]
         return GeneratedProject(
             name=resolver.name,
             requirements=[*inputs.requirements, *sorted(self.members), *devices],
@@ -314,7 +315,7 @@ class _Run:
         variant names in the place of the accelerator's, the project's, the accelerator's.
         """
         routes = {route.package: route for route in self.routes}
-        preferred = {name: one for name, one in self.own.items() if self._prefers(one, routes)}
+        preferred = self._preferred()
         named = {name: one.wheels for name, one in routes.items()}
         named |= {name: one.wheels for name, one in preferred.items()}
         wheels = [one for name, found in named.items() for one in self._fitting(name, found)]
@@ -330,15 +331,22 @@ class _Run:
             places[name] = own.place or Place("index", page)
         return places
 
-    def _prefers(self, own: SourceRoute, routes: Mapping[str, Route]) -> bool:
-        if own.place is None or own.place.kind in ("url", "source"):
-            return True
-        route = routes.get(own.package)
+    def _preferred(self) -> dict[str, SourceRoute]:
+        """Return the project's sources that win over what the accelerator's data says."""
+        routes = {route.package: route for route in self.routes}
         replaced = self.resolver.sources.torch_index is not None
-        family = self.resolver.row.family_of(own.package)
-        if route is None:
-            return family is None or not replaced
-        return route.kind == "accelerator"
+        found: dict[str, SourceRoute] = {}
+        for name, own in self.own.items():
+            route = routes.get(name)
+            if own.place is None or own.place.kind in ("url", "source"):
+                wins = True
+            elif route is None:
+                wins = not replaced or self.resolver.row.family_of(name) is None
+            else:
+                wins = route.kind == "accelerator" or (route.kind == "public" and not replaced)
+            if wins:
+                found[name] = own
+        return found
 
     def _dates(self) -> dict[str, str]:
         local = {one.name for one in self.local}

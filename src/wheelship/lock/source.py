@@ -18,10 +18,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
-from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit
 
 from wheelship.events import Warned
-from wheelship.fetch.url import display_url, file_path
+from wheelship.fetch.url import display_url
 from wheelship.lock.errors import NotAWheel, PlatformExcluded
 from wheelship.lock.local import LocalWheel, find_local_wheels, local_wheel, misfit
 from wheelship.lock.model import Locked, LockedWheel
@@ -181,9 +181,8 @@ def _stand_in(
     """Return the local wheels of what must be built first, else the source itself."""
     package = source.package
     fitting = [one for one in local if one.name == package and one.fits(target)]
-    fields = _fields(source.address) if building else ()
-    if not fitting and fields:
-        return SourceRoute(package=package, place=Place("source", "", fields=fields))
+    if not fitting and building and source.fields:
+        return SourceRoute(package=package, place=Place("source", "", fields=source.fields))
     if not fitting:
         raise NotAWheel(
             f"{package} is {source.place}, and no local wheel of it fits {target}",
@@ -192,21 +191,6 @@ def _stand_in(
             'uv build --wheel --out-dir wheels PATH\nfind-links = ["wheels"]',
         )
     return SourceRoute(package=package, wheels=tuple(fitting))
-
-
-def _fields(address: str) -> tuple[tuple[str, str], ...]:
-    """Return a direct reference as uv's table of sources has it; empty where it leads nowhere."""
-    place, _, fragment = address.partition("#")
-    inner = tuple(("subdirectory", one) for one in parse_qs(fragment).get("subdirectory", []))
-    if place.startswith("git+"):
-        parts = urlsplit(place.removeprefix("git+"))
-        path, at, revision = parts.path.rpartition("@")
-        url = urlunsplit(parts._replace(path=path)) if at else urlunsplit(parts)
-        return (("git", url), *((("rev", revision),) if at else ()), *inner)
-    local = file_path(place)
-    if local is not None:
-        return (("path", str(local)), *inner) if local.exists() else ()
-    return (("url", place), *inner) if place else ()
 
 
 def _local(source: UvSource, wheels: Sequence[LocalWheel]) -> SourceRoute:

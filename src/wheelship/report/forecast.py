@@ -162,9 +162,10 @@ def _inputs(layer: LayerPlan, prepared: Prepared) -> Iterable[LockedWheel | Lock
     compiled = prepared.variant.bytecode == "all" and isinstance(
         recipe, BytecodeRecipe | PythonRecipe | ApplicationRecipe
     )
-    # A layer of system packages is joined to those of the base.
-    if isinstance(prepared.base, DebianLock) and (compiled or isinstance(recipe, BaseRecipe)):
-        yield from (one for one in prepared.base.packages if one.group == "base")
+    # A layer of system packages is joined to those of the base; what compiles may be another base.
+    wanted = prepared.base if isinstance(recipe, BaseRecipe) else prepared.maker or prepared.base
+    if isinstance(wanted, DebianLock) and (compiled or isinstance(recipe, BaseRecipe)):
+        yield from (one for one in wanted.packages if one.group == "base")
 
 
 def _missing(

@@ -163,6 +163,8 @@ def _left_out(view: ImageView) -> Iterator[str]:
             yield f"files of {name}: {' '.join(globs)} (omit)"
     if variant.bytecode == "none":
         yield 'bytecode: all of it (bytecode = "none"); every start compiles anew'
+    if view.plan.bytecode_left_out is not None:
+        yield f"bytecode: all of it: {view.plan.bytecode_left_out}"
     for kind, waivers in (("script", variant.waive_scripts), ("RECORD", variant.waive_record)):
         for one in waivers:
             named = f"{one.package} {one.version or ''}".rstrip()

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from wheelship.request.value import canonical_name
 __all__ = ["read_project"]
 
 _REQUIREMENTS = "requirements.txt"
+_PLAIN_FILE = re.compile(r"[\w./-]+", re.ASCII)
+_OF_DEVELOPERS = re.compile(r"(?<![a-z])(?:dev|test|doc|lint|ci|build)")
 _FINAL = re.compile(r"\d{1,9}(\.\d{1,9}){0,9}", re.ASCII)
 _GROUP_NAME = re.compile(r"\w+(?:\.\w+)*", re.ASCII)
 _ENTRY_NAME = re.compile(r"[^\s=\[](?:[^=]*[^\s=])?")
@@ -235,7 +237,19 @@ def _report_nothing(root: Path, document: Document | None, findings: Findings) -
     if others:
         message += f" ({', '.join(others)} cannot be read)"
     hint = "run wheelship in the project's directory, or write its packages into requirements.txt"
+    named = next(_other_requirements(root), None)
+    if named is not None:
+        message = f"no pyproject.toml, wheelship.toml or requirements.txt here, but {named}"
+        hint = f"echo '-r {named}' > requirements.txt"
     findings.add(str(root), message, hint=hint)
+
+
+def _other_requirements(root: Path) -> Iterator[str]:
+    """Yield requirements files of other names that do not look like those of developers."""
+    for path in (*sorted(root.glob("requirements*.txt")), *sorted(root.glob("requirements/*.txt"))):
+        name = path.relative_to(root).as_posix()
+        if path.is_file() and _PLAIN_FILE.fullmatch(name) and not _OF_DEVELOPERS.search(name):
+            yield name
 
 
 def _directory_name(root: Path) -> str:

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from posixpath import join, normpath
+from typing import TypeAlias
 
 from wheelship.errors import InputError
 from wheelship.request.document import load
@@ -113,7 +114,7 @@ def _sources(table: Table, root: Path, indexes: tuple[UvIndex, ...]) -> Iterator
             if found is None:
                 table.report(key, "names no source", hint=f'{key} = {{ index = "NAME" }}')
                 continue
-            kind, place, address = found
+            kind, place, fields = found
             if kind == "index" and all(index.name != place for index in indexes):
                 known = ", ".join(index.name for index in indexes if index.name) or "none"
                 message = f"there is no [[tool.uv.index]] named {place!r} (there is: {known})"
@@ -122,10 +123,10 @@ def _sources(table: Table, root: Path, indexes: tuple[UvIndex, ...]) -> Iterator
                 package=name,
                 kind=kind,
                 place=place,
-                address=address,
                 marker=one.text("marker") or "",
                 extra=one.parsed("extra", canonical_name),
                 group=one.parsed("group", canonical_name),
+                fields=fields,
             )
 
 
@@ -133,37 +134,45 @@ def _index_hint(name: str) -> str:
     return f'[[tool.uv.index]]\nname = {quoted(name)}\nurl = "https://…/simple"\nexplicit = true'
 
 
-def _kind(one: Table, root: Path, name: str) -> tuple[SourceKind, str, str] | None:
-    """Return kind, place and address of a source; see :class:`UvSource`."""
+_Fields: TypeAlias = tuple[tuple[str, str], ...]
+
+
+def _kind(one: Table, root: Path, name: str) -> tuple[SourceKind, str, _Fields] | None:
+    """Return kind and place of a source, and of what must be built, the table for uv."""
     if (index := one.text("index")) is not None:
-        return "index", index, ""
-    subdirectory = one.text("subdirectory")
-    fragment = f"#subdirectory={subdirectory}" if subdirectory else ""
-    if (url := one.text("url")) is not None:
-        is_wheel = url.partition("#")[0].partition("?")[0].endswith(".whl")
-        archive = f"an archive ({_shown(url)})"
-        return ("url", url, "") if is_wheel else ("source", archive, url + fragment)
+        return "index", index, ()
     if (path := one.text("path")) is not None:
-        return _local(path, root, fragment)
-    if (git := one.text("git")) is not None:
-        revision = one.text("rev") or one.text("tag") or one.text("branch")
-        at = f"@{revision}" if revision else ""
-        return "source", f"a repository ({_shown(git)}{at})", f"git+{git}{at}{fragment}"
+        return _local(path, root)
     if one.data.get("workspace") is True:
-        member = find_member(root, name)
-        return "source", "a member of the workspace", "" if member is None else member.as_uri()
+        place = find_member(root, name)
+        fields = () if place is None else (("path", str(place)),)
+        return "source", "a member of the workspace", fields
+    return _remote(one)
+
+
+def _remote(one: Table) -> tuple[SourceKind, str, _Fields] | None:
+    inner = [(key, text) for key in ("subdirectory",) if (text := one.text(key))]
+    where = "".join(f" in {text}" for _, text in inner)
+    if (url := one.text("url")) is not None:
+        if url.partition("#")[0].partition("?")[0].endswith(".whl"):
+            return "url", url, ()
+        return "source", f"an archive ({_shown(url)}{where})", (("url", url), *inner)
+    if (git := one.text("git")) is not None:
+        asked = [(key, text) for key in ("rev", "tag", "branch") if (text := one.text(key))]
+        at = "".join(f" at {key} {text}" for key, text in asked)
+        return "source", f"a repository ({_shown(git)}{at}{where})", (("git", git), *asked, *inner)
     return None
 
 
-def _local(path: str, root: Path, fragment: str) -> tuple[SourceKind, str, str]:
+def _local(path: str, root: Path) -> tuple[SourceKind, str, _Fields]:
     place = Path(normpath(join(root, path)))
     if path.endswith(".whl"):
-        return "wheel", str(place), ""
+        return "wheel", str(place), ()
     is_source = any((place / name).exists() for name in _PROJECT_FILES)
     if place.is_dir() and not is_source and any(place.glob("*.whl")):
-        return "wheels", str(place), ""
+        return "wheels", str(place), ()
     words = f"a source tree ({path})" if place.is_dir() else f"a file ({path})"
-    return "source", words, place.as_uri() + fragment
+    return "source", words, (("path", str(place)),) if place.exists() else ()
 
 
 def _shown(url: str) -> str:

@@ -47,19 +47,18 @@ class UvSource:
     Attributes:
         package: normalised name.
         place: name of an index, URL, absolute path, or words for what must be built.
-        address: of what must be built, as a direct reference (PEP 508) with its revision; may
-            carry credentials; empty where there is none.
         marker: under which it holds; empty for always.
+        fields: of what must be built, the table as uv reads it; empty where nothing can be.
         extra, group: normalised name of the extra or dependency group whose requirements it is for.
     """
 
     package: str
     kind: SourceKind
     place: str
-    address: str = ""
     marker: str = ""
     extra: str | None = None
     group: str | None = None
+    fields: tuple[tuple[str, str], ...] = ()
 
     def applies(self, extras: Collection[str], groups: Collection[str]) -> bool:
         """Tell whether it holds where these extras and groups are chosen, markers aside."""

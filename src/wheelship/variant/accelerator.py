@@ -15,8 +15,6 @@ from wheelship.variant.model import AcceleratorRow, DevicePackages, Driver, Fami
 
 __all__ = ["accelerator_row", "accelerator_versions", "data_digest", "shipped_data"]
 
-_ACCELERATORS = ("cpu", "cuda", "rocm")
-
 
 def shipped_data() -> Traversable:
     """Return the directory of the data files that come with the package."""
@@ -41,7 +39,7 @@ def accelerator_row(
         **table.get("environment", {}),
         **row.get("environment", {}),
     }
-    others = {one: _load(place, one) for one in _ACCELERATORS if one != accelerator}
+    libraries = _load(place, "libraries")
     majors = table.get("majors", {})
     return AcceleratorRow(
         accelerator=accelerator,
@@ -58,7 +56,7 @@ def accelerator_row(
         idle=table.get("idle", {}),
         foreign_labels=tuple(table["foreign-labels"]),
         foreign_libraries={
-            name: tuple(one["libraries"]) for name, one in others.items() if one["libraries"]
+            name: tuple(patterns) for name, patterns in libraries.items() if name != accelerator
         },
         majors_in_names=tuple(majors.get("in-names", ())),
         majors_in_versions=frozenset(majors.get("in-versions", ())),

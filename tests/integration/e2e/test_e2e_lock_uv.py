@@ -12,6 +12,7 @@ import pytest
 
 from wheelship.cli.services import native_platform
 from wheelship.testing.index import PackageIndex
+from wheelship.testing.sdist import make_sdist
 from wheelship.testing.wheel import make_wheel
 
 pytestmark = pytest.mark.integration
@@ -261,11 +262,15 @@ def test_a_source_of_another_accelerator_gives_way_to_the_variant(
     assert "uv-source-not-used" not in done.err
 
 
+@pytest.mark.parametrize("requirement", ["torch>=2", "torch==2.13.0"])
 def test_a_mirror_takes_the_place_of_the_accelerator_s_index(
-    site: Any, other: PackageIndex
+    site: Any, other: PackageIndex, requirement: str
 ) -> None:
+    """Also where the main index is known to have a fitting build: the project names the mirror."""
     uv = torch_indexes(site, other).replace("SOURCE", "mirror")
-    write(site, "torch>=2", project=uv, table='[tool.wheelship.variants.cuda]\nversion = "13.0"')
+    main = f'[[tool.uv.index]]\nurl = "{other.simple_url}"\ndefault = true\n'
+    table = '[tool.wheelship.variants.cuda]\nversion = "13.0"'
+    write(site, requirement, project=main + uv, table=table, index=False)
     lock(site)
     assert place(site, "torch", "cuda").startswith(site.index.url)
 
@@ -375,11 +380,18 @@ def test_exclude_newer_does_not_hide_local_wheels(site: Any) -> None:
     assert "exclude-newer" in error["message"]
 
 
-def test_packages_without_binaries_are_built_or_come_from_a_local_wheel(site: Any) -> None:
+def test_packages_without_binaries_are_built(site: Any) -> None:
+    site.serve(make_wheel("app", requires=["native"]), make_wheel("native"))
+    made = make_sdist("native")
+    made.write(site.index.files)
+    write(site, "app", project='[tool.uv]\nno-binary-package = ["native"]\n')
+    lock(site)
+    assert packages(site, "cpu")["native"]["sdist"]["url"].endswith(made.filename)
+
+
+def test_packages_without_binaries_need_a_local_wheel_where_nothing_is_built(site: Any) -> None:
     site.serve(make_wheel("app", requires=["native"]), make_wheel("native"))
     uv = '[tool.uv]\nno-binary-package = ["native"]\n'
-    write(site, "app", project=uv)  # the index has no source that a wheel could be built from
-    error = site.refuse("lock", str(site.root), code="unresolvable", status=3, says=["native"])
     write(site, "app", project=uv, table="sdist = false")
     error = site.refuse("lock", str(site.root), code="not-a-wheel", status=3, says=["native"])
     assert "pip wheel --no-deps --no-binary native" in error["hint"]

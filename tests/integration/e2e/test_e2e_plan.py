@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 
 from wheelship.cli.services import native_platform
+from wheelship.testing.base import MadeBase
 from wheelship.testing.deb import make_deb
 from wheelship.testing.wheel import MadeWheel, make_wheel
 
@@ -137,10 +138,10 @@ def test_a_wheel_that_was_downloaded_is_not_downloaded_again(planned: Any) -> No
     text = (planned.root / "pyproject.toml").read_text()
     (planned.root / "pyproject.toml").write_text(text.replace("beta/tests/**", "beta/tests/*.py"))
     (layer,) = [one for one in plan(planned)["images"][0]["layers"] if one["state"] == "make"]
-    assert (layer["title"], layer["download_bytes"]) == ("beta 1.0", 0)
+    assert (layer["title"], layer["download_bytes"]) == ("2 wheels: alpha to beta", 0)
     for path in planned.store.glob("downloads/*"):
         path.unlink()
-    assert plan(planned)["images"][0]["download"]["files"] == 1
+    assert plan(planned)["images"][0]["download"]["files"] == 2
 
 
 def test_a_local_wheel_need_not_be_downloaded(planned: Any, tmp_path: Path) -> None:
@@ -299,3 +300,33 @@ def _commands(text: str) -> list[list[str]]:
     split = [shlex.split(line.partition(" > ")[0], comments=True) for line in lines]
     assert all(words[0] == "wheelship" for words in split)
     return [words[1:] for words in split]
+
+
+# --- on another image ---
+
+
+def test_a_plan_on_another_image(site: Any) -> None:
+    """Its layers are taken as they are, its variables are told to be its own."""
+    architecture = native_platform().architecture
+    if architecture != "amd64":
+        pytest.skip("the made base is for amd64")
+    run = {"Env": ["PATH=/usr/bin", "TEAM=speech", "LANG=POSIX"]}
+    MadeBase(config=run).write_layout(site.root / "base")
+    site.project("alpha", table='base = "oci:base:latest"\n')
+    image = plan(site)["images"][0]
+    base = [one for one in image["layers"] if one["kind"] == "base"]
+    assert {one["estimate"] for one in base} == {False}
+    origins = {one["name"]: (one["origin"], one["value"]) for one in image["environment"]}
+    assert origins["TEAM"] == ("base", "speech")
+    assert origins["LANG"] == ("common", "C.UTF-8")
+    assert origins["PATH"] == ("wheelship", "/opt/venv/bin:/usr/bin")
+    for one in base:
+        (site.store / "blobs" / "sha256" / one["digest"].removeprefix("sha256:")).unlink()
+    image = plan(site)["images"][0]
+    again = [one for one in image["layers"] if one["kind"] == "base"]
+    assert {one["state"] for one in again} == {"fetch"}
+    assert [one["download_bytes"] for one in again] == [one["transfer_bytes"] for one in base]
+    wheels = [one for one in image["layers"] if one["kind"] == "wheels"]
+    fetched = sum(one["transfer_bytes"] for one in (*base, *wheels))
+    assert image["download"] == {"files": len(base) + 1, "bytes": fetched, "unknown": 0}
+    assert plan(site, "--why", "alpha")["found"][0]["ways"][0]["path"] == ["alpha"]

@@ -648,11 +648,3 @@ def test_uv_lock_holds_the_commit_and_its_members_are_built(
     assert {"gamma", "inner", "outer"} <= packages_of(site.build()).keys()
     assert locked(site)["vcs"]["commit-id"] == first
     assert sorted(builds) == ["gamma", "inner", "outer"]
-
-
-def test_what_uv_must_take_no_binary_of_is_built(site: Any, builds: list[str]) -> None:
-    offer(site, gamma(), tool("1.0"), make_wheel("gamma"))
-    tell_uv(site, '[tool.uv]\nno-binary-package = ["gamma"]')
-    site.build()
-    assert locked(site)["sdist"]["hashes"]["sha256"] == gamma().sha256
-    assert builds == ["gamma"]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import pty
@@ -182,3 +183,34 @@ def test_yes_asks_nothing(root: Path) -> None:
     status, said = on_a_terminal(root, options=("--yes",))
     assert (status, said.partition("\n")[0]) == (0, "made wheelship.toml"), said
     assert "health" not in written(root)
+
+
+@pytest.mark.parametrize(
+    ("names", "hint"),
+    [
+        (["requirements/dev.txt", "requirements/prod.txt"], "echo '-r requirements/prod.txt' > "),
+        (["requirements-test.txt", "requirements-web.txt"], "echo '-r requirements-web.txt' > "),
+        (["requirements-dev.txt"], "write its packages into requirements.txt"),
+    ],
+)
+def test_requirements_of_another_name_need_one_line(
+    tmp_path: Path, names: list[str], hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "service"
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("fastapi\nuvicorn\n")
+    (root / "main.py").write_text(MAIN)
+    assert main(["init", str(root)]) == 3
+    assert hint in capsys.readouterr().err
+
+
+def test_a_disk_that_refuses_is_no_bug(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(root / "wheelship.toml"))
+
+    monkeypatch.setattr("wheelship.discover.text.write_file", refuse)
+    assert main(["init", str(root)]) == 5
+    assert "error[not-writable]" in capsys.readouterr().err

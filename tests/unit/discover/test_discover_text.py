@@ -82,6 +82,7 @@ def test_a_variant_that_needs_no_key_is_there_all_the_same(
     table, request = initialised(root)
     assert tomllib.loads(table)["variants"]["cpu"] == {}
     assert request.default_variant == "cpu"
+    assert table.index("[variants.cpu]") < table.index("[variants.cuda]")
     assert "proposed because of the dependency torch" in table
 
 

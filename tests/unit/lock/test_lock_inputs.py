@@ -159,16 +159,17 @@ def test_sources_are_written_without_credentials_and_relative_to_the_project() -
         replace(SOURCE, marker="os_name == 'posix'"),
         UvSource(package="one", kind="wheel", place=str(ROOT / "dist/one-1-py3-none-any.whl")),
         UvSource(
-            package="two", kind="source", place="a repository", address="git+https://a:b@x/two@v1"
+            package="two",
+            kind="source",
+            place="a repository (https://x/two at tag v1)",
+            fields=(("git", "https://a:b@x/two"), ("tag", "v1")),
         ),
-        UvSource(package="six", kind="source", place="a tree", address=(ROOT / "six").as_uri()),
     )
     project = replace(PROJECT, uv=UvSettings(sources=sources, indexes=(index,)))
     assert lock_inputs(project, VARIANT).uv_sources == (
         "torch: index named https://example.org/simple; os_name == 'posix'",
         "one: wheel dist/one-1-py3-none-any.whl",
-        "two: source a repository https://x/two@v1",
-        "six: source a tree ./six",
+        "two: source a repository (https://x/two at tag v1)",
     )
 
 

@@ -27,36 +27,41 @@ def read(root: Path, text: str) -> Project:
 
 
 @pytest.mark.parametrize(
-    ("source", "kind", "place", "address"),
+    ("source", "kind", "place", "fields"),
     [
-        ('{ index = "named" }', "index", "named", ""),
-        ('{ url = "https://x/a-1-py3-none-any.whl?t=1" }', "url", None, ""),
+        ('{ index = "named" }', "index", "named", {}),
+        ('{ url = "https://x/a-1-py3-none-any.whl?t=1" }', "url", None, {}),
         (
             '{ url = "https://me:pw@x/a.tar.gz", subdirectory = "b" }',
             "source",
-            "an archive (https://x/a.tar.gz)",
-            "https://me:pw@x/a.tar.gz#subdirectory=b",
+            "an archive (https://x/a.tar.gz in b)",
+            {"url": "https://me:pw@x/a.tar.gz", "subdirectory": "b"},
         ),
         (
             '{ git = "https://me:pw@x/a", tag = "v1", subdirectory = "b" }',
             "source",
-            "a repository (https://x/a@v1)",
-            "git+https://me:pw@x/a@v1#subdirectory=b",
+            "a repository (https://x/a at tag v1 in b)",
+            {"git": "https://me:pw@x/a", "tag": "v1", "subdirectory": "b"},
         ),
-        ('{ git = "ssh://git@x/a", rev = "0f" }', "source", None, "git+ssh://git@x/a@0f"),
-        ("{ workspace = true }", "source", "a member of the workspace", ""),
-        ('{ path = "dist/a-1-py3-none-any.whl" }', "wheel", "ROOT/dist/a-1-py3-none-any.whl", ""),
-        ('{ path = "dist" }', "wheels", "ROOT/dist", ""),
+        (
+            '{ git = "ssh://git@x/a", rev = "0f" }',
+            "source",
+            None,
+            {"git": "ssh://git@x/a", "rev": "0f"},
+        ),
+        ("{ workspace = true }", "source", "a member of the workspace", {}),
+        ('{ path = "dist/a-1-py3-none-any.whl" }', "wheel", "ROOT/dist/a-1-py3-none-any.whl", {}),
+        ('{ path = "dist" }', "wheels", "ROOT/dist", {}),
         (
             '{ path = "tree", editable = true }',
             "source",
             "a source tree (tree)",
-            "file://ROOT/tree",
+            {"path": "ROOT/tree"},
         ),
     ],
 )
 def test_kinds_of_sources(
-    tmp_path: Path, source: str, kind: str, place: str | None, address: str
+    tmp_path: Path, source: str, kind: str, place: str | None, fields: dict[str, str]
 ) -> None:
     for name in ("dist/a-1-py3-none-any.whl", "tree/a-1-py3-none-any.whl", "tree/pyproject.toml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -67,7 +72,9 @@ def test_kinds_of_sources(
     assert found.package == "a-b"
     assert found.kind == kind
     assert place is None or found.place == place.replace("ROOT", str(tmp_path))
-    assert found.address == address.replace("ROOT", str(tmp_path))
+    assert dict(found.fields) == {
+        key: text.replace("ROOT", str(tmp_path)) for key, text in fields.items()
+    }
     assert project.uv.indexes == (UvIndex(name="named", address=str(tmp_path / "idx"), flat=True),)
 
 

@@ -103,7 +103,7 @@ def test_torch_index_serves_the_row_s_label(accelerator: str, version: str | Non
 def test_files_hold_no_key_that_nobody_reads(name: str) -> None:
     data = document(name)
     known = {"machines", "forbidden", "allowed", "foreign-labels", "environment", "families"}
-    assert known <= data.keys() <= known | {"versions", "libraries", "majors", "idle"}
+    assert known <= data.keys() <= known | {"versions", "majors", "idle"}
     assert data.get("majors", {}).keys() <= {"in-names", "in-versions"}
     for one in data["families"].values():
         assert one.keys() <= {"packages", "instead", "libraries", "plain"}
@@ -116,6 +116,8 @@ def test_files_hold_no_key_that_nobody_reads(name: str) -> None:
     versions = [row.get("version") for row in data["versions"]]
     assert len(set(versions)) == len(versions)
     assert document("common").keys() == {"environment"}
+    assert document("libraries").keys() == {"cuda", "rocm"}
+    assert name not in accelerator_row(name).foreign_libraries
 
 
 def test_known_compatibility_is_well_formed() -> None:
