@@ -29,7 +29,7 @@ TABLE = "[tool.wheelship.sdist.demo]\n"
         ("x.c:1:10: fatal error: portaudio.h: No such file or directory", "that has portaudio.h"),
         ("error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory", "build-ess"),
         ("FileNotFoundError: [Errno 2] No such file or directory: 'gcc'", "build-essential"),
-        ("error: could not resolve host: index.crates.io", f"{TABLE}network = true"),
+        ("error: could not resolve host: crates.example.org", f"{TABLE}network = true"),
         ("Could not resolve host: github.com", f"{TABLE}network = true"),
         ("dns error: failed to lookup address information", f"{TABLE}network = true"),
         ("urlopen error [Errno 101] Network is unreachable", f"{TABLE}network = true"),
