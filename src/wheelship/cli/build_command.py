@@ -20,7 +20,7 @@ from wheelship.events import Warned
 from wheelship.oci.platform import Platform
 
 if TYPE_CHECKING:
-    from wheelship.build.prepare import LockMode, Prepared, Surroundings
+    from wheelship.build.model import LockMode, Prepared, Surroundings
     from wheelship.cli.pushing import Made
     from wheelship.report.build import BuildReport
     from wheelship.request.model import Request
@@ -193,7 +193,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
 
 
 def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> list[BuildReport]:
-    from wheelship.build.prepare import choose_images, choose_variants
+    from wheelship.build.images import choose_images, choose_variants
     from wheelship.cli.pushing import deliver_variant, push_all, pushes_of
     from wheelship.cli.services import native_platform, surroundings
     from wheelship.request.read import read_request
@@ -229,9 +229,7 @@ def _build(root: Path, call: _Call, settings: Settings, view: ProgressView) -> l
         for name in names:
             own = [one for one in prepared if one.variant.name == name]
             images = [
-                _one(
-                    request, one, around, call, settings, phases if len(wanted) == 1 else _Phases()
-                )
+                _one(request, one, around, call, phases if len(wanted) == 1 else _Phases())
                 for one in own
             ]
             made += deliver_variant(images, _outputs_here(request, call), call.tools, view.emit)
@@ -285,28 +283,18 @@ def _one(
     prepared: Prepared,
     around: Surroundings,
     call: _Call,
-    settings: Settings,
     phases: _Phases,
 ) -> Made:
-    from wheelship.build.artifacts import StoredArtifacts
     from wheelship.build.context import BuildContext
     from wheelship.build.execute import build_image
     from wheelship.build.foundation import package_locations, stored_base
     from wheelship.build.parcel import parcel_of
-    from wheelship.build.prepare import index_urls
+    from wheelship.build.supply import artifacts_of
     from wheelship.cli.pushing import Made
-    from wheelship.cli.services import jobs, make_fetcher, native_platform
+    from wheelship.cli.services import jobs, native_platform
     from wheelship.report.build import BuildReport
 
-    artifacts = StoredArtifacts(
-        around.store,
-        find_links=lambda: prepared.variant.sources.find_links + around.machine().find_links,
-        locate=package_locations(prepared, around),
-        fetcher=lambda: make_fetcher(
-            settings, offline=call.offline, urls=index_urls(prepared.variant, around)
-        ),
-        emit=around.emit,
-    )
+    artifacts = artifacts_of(prepared.variant, around, package_locations(prepared, around))
     base = stored_base(prepared, request.project.root, around)
     try:
         context = BuildContext(

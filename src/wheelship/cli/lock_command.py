@@ -72,8 +72,8 @@ def command(  # noqa: PLR0913, PLR0917 - click passes one argument per option
     Versions that are locked already are kept where the requirements still allow them. Commit both
     files: a build from them needs no resolver and always gives the same image.
     """
+    from wheelship.build.images import choose_variants
     from wheelship.build.locks import check_locks, lock_variants
-    from wheelship.build.prepare import choose_variants
     from wheelship.cli.services import native_platform, surroundings
     from wheelship.lock.resolve import Upgrade
     from wheelship.report.lock import lock_document, lock_text

@@ -18,7 +18,7 @@ from wheelship.events import Warned
 from wheelship.oci.platform import Platform
 
 if TYPE_CHECKING:
-    from wheelship.build.prepare import LockMode, Prepared, Surroundings
+    from wheelship.build.model import LockMode, Prepared, Surroundings
     from wheelship.report.plan_view import ImageView
     from wheelship.request.model import Request, Variant
 
@@ -98,7 +98,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
 def _images(
     request: Request, names: tuple[str, ...], platforms: tuple[Platform, ...], *, every: bool
 ) -> list[tuple[Variant, Platform]]:
-    from wheelship.build.prepare import choose_images, choose_variants
+    from wheelship.build.images import choose_images, choose_variants
 
     chosen = choose_variants(request, names, every=every)
     return [

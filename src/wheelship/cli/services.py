@@ -18,7 +18,7 @@ from wheelship.errors import InputError
 from wheelship.oci.platform import Platform
 
 if TYPE_CHECKING:
-    from wheelship.build.prepare import Surroundings
+    from wheelship.build.model import Surroundings
     from wheelship.events import Emit
     from wheelship.fetch.fetcher import Fetcher
     from wheelship.fetch.retry import Policy
@@ -101,7 +101,7 @@ def surroundings(
     insecure: tuple[str, ...] = (),
 ) -> Surroundings:
     """Return what preparing an image needs from this process; ``insecure`` as of make_registry."""
-    from wheelship.build.prepare import Surroundings
+    from wheelship.build.model import Surroundings
 
     return Surroundings(
         store=store,
