@@ -31,7 +31,7 @@ from wheelship.request.model import Request, Variant
 
 if TYPE_CHECKING:
     from wheelship.lock.read import Lock
-    from wheelship.lock.resolve import Upgrade
+    from wheelship.lock.upgrade import Upgrade
 
 __all__ = ["UnknownPackage", "VariantLocked", "check_locks", "lock_variants"]
 

@@ -14,10 +14,10 @@ from wheelship.request.uv import index_variable
 if TYPE_CHECKING:
     from wheelship.build.artifacts import StoredArtifacts
 
-__all__ = ["artifacts_of", "index_urls"]
+__all__ = ["artifacts_of"]
 
 
-def index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
+def _index_urls(variant: Variant, around: Surroundings) -> tuple[str, ...]:
     """Return all addresses of indexes as configured: some may carry credentials."""
     sources, machine = variant.sources, around.machine()
     named = [sources.index, *sources.extra_indexes]
@@ -56,6 +56,6 @@ def artifacts_of(
         around.store,
         find_links=lambda: variant.sources.find_links + around.machine().find_links,
         locate=locate,
-        fetcher=lambda: around.fetcher(index_urls(variant, around)),
+        fetcher=lambda: around.fetcher(_index_urls(variant, around)),
         emit=around.emit,
     )

@@ -21,7 +21,7 @@ from wheelship.store.store import Store
 if TYPE_CHECKING:
     from wheelship.lock.locking import Resolved
     from wheelship.lock.read import Lock
-    from wheelship.lock.resolve import Upgrade
+    from wheelship.lock.upgrade import Upgrade
 
 __all__ = ["locked_wheels", "resolve_wheels"]
 
@@ -78,7 +78,7 @@ def resolve_wheels(
     from wheelship.lock.locking import LockContext, resolve_variant
     from wheelship.lock.preference import Siblings
     from wheelship.lock.read import read_locks
-    from wheelship.lock.resolve import Upgrade
+    from wheelship.lock.upgrade import Upgrade
     from wheelship.lock.uv import clean_environment
 
     root = request.project.root

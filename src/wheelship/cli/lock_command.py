@@ -75,7 +75,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes one argument per option
     from wheelship.build.images import choose_variants
     from wheelship.build.locks import check_locks, lock_variants
     from wheelship.cli.services import native_platform, surroundings
-    from wheelship.lock.resolve import Upgrade
+    from wheelship.lock.upgrade import Upgrade
     from wheelship.report.lock import lock_document, lock_text
     from wheelship.request.read import read_request
     from wheelship.store.store import Store

@@ -23,8 +23,9 @@ from wheelship.lock.machine import MachineSources
 from wheelship.lock.model import Locked, LockedSource
 from wheelship.lock.preference import Preferences, Siblings
 from wheelship.lock.read import Lock, parse_lock, read_lock
-from wheelship.lock.resolve import Resolver, Upgrade
+from wheelship.lock.resolve import Resolver
 from wheelship.lock.target import Target
+from wheelship.lock.upgrade import Upgrade
 from wheelship.lock.uv import Uv
 from wheelship.lock.uv_lock import read_uv_lock
 from wheelship.request.choice import allowed_hashes, chosen_extras
