@@ -17,7 +17,7 @@ from wheelship.build.model import LockMode, Surroundings
 from wheelship.debian.lock import DebianLock
 from wheelship.events import Warned
 from wheelship.oci.platform import Platform
-from wheelship.plan.make import interpreter_build
+from wheelship.plan.interpreter import interpreter_build
 from wheelship.plan.model import Foundation
 from wheelship.request.model import Request, Variant
 

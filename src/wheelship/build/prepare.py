@@ -25,7 +25,8 @@ from wheelship.lock.document import lock_path
 from wheelship.lock.model import LockedWheel
 from wheelship.lock.target import Target
 from wheelship.oci.platform import Platform
-from wheelship.plan.make import Inputs, plan_image
+from wheelship.plan.inputs import Inputs
+from wheelship.plan.make import plan_image
 from wheelship.plan.model import Foundation
 from wheelship.request.model import Request, Variant
 from wheelship.request.sources import snapshot

@@ -28,7 +28,7 @@ from wheelship.events import Event, Warned, discard
 from wheelship.lock.errors import LockOutOfDate
 from wheelship.oci.descriptor import Descriptor
 from wheelship.oci.platform import Platform
-from wheelship.plan.make import interpreter_build
+from wheelship.plan.interpreter import interpreter_build
 from wheelship.registry.errors import PlatformMissing
 from wheelship.request.model import (
     Accelerator,
