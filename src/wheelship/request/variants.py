@@ -28,7 +28,6 @@ from wheelship.request.table import Table, nearest_key, quoted
 __all__ = ["VariantReader"]
 
 _PYTHON = re.compile(r"(?<![\d.])3\.1[1-4](?!\d)")
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 class VariantReader:
@@ -232,7 +231,7 @@ class VariantReader:
             from platform import machine
 
             try:
-                self._native = Platform(_ARCHITECTURES.get(machine().lower(), machine()))
+                self._native = Platform.of_machine(machine())
             except InputError:
                 at.report("platforms", "this machine's is not known", hint='["linux/amd64"]')
                 self._native = Platform("amd64")
