@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from wheelship.errors import InputError
 from wheelship.oci.platform import Platform
 from wheelship.request.model import Request, Variant
@@ -42,18 +40,19 @@ def choose_variants(request: Request, names: tuple[str, ...], *, every: bool) ->
 
 
 def choose_images(
-    variants: Sequence[Variant], platforms: tuple[Platform, ...], *, every: bool
-) -> list[tuple[str, Platform]]:
+    request: Request, names: tuple[str, ...], platforms: tuple[Platform, ...], *, every: bool
+) -> list[tuple[Variant, Platform]]:
     """Return variant and platform of each image to build; without ``platforms``, all of a variant.
 
     Of ``every`` variant those count that are for the platform: ROCm's are not for all.
 
     Raises:
+        UnknownVariant: there is none of that name.
         UnlockedPlatform: a variant is not for a platform.
     """
     wanted = [
         (variant, platform)
-        for variant in variants
+        for variant in choose_variants(request, names, every=every)
         for platform in platforms or sorted(set(variant.platforms))
     ]
     for_it = dict.fromkeys((one.name, to) for one, to in wanted if to in one.platforms)
@@ -63,4 +62,4 @@ def choose_images(
             raise UnlockedPlatform(
                 f"variant {variant.name} is not for {platform}", hint=f"platforms = [{listed}]"
             )
-    return list(for_it)
+    return [(request.variants[name], platform) for name, platform in for_it]

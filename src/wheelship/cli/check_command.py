@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wheelship.cli.place import Place, find_image, layout_of, platform_option, read_project
+from wheelship.cli.options import platform_option
+from wheelship.cli.place import Place, find_image, layout_of, read_project
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
 from wheelship.errors import GateFailed
