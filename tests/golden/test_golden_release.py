@@ -20,7 +20,8 @@ from wheelship.lock.route import PUBLIC, find_routes, parse_requirements
 from wheelship.lock.target import Target
 from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
-from wheelship.plan.make import Inputs, plan_image
+from wheelship.plan.inputs import Inputs
+from wheelship.plan.make import plan_image
 from wheelship.request.model import Accelerator, Budget, Check, Project, Sources, Variant
 from wheelship.request.sources import Snapshot
 from wheelship.variant.accelerator import accelerator_row, accelerator_versions, shipped_data

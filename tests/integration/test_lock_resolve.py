@@ -38,7 +38,7 @@ from wheelship.lock.locking import LockContext, lock_variant, targets_of
 from wheelship.lock.machine import MachineSources, machine_sources, pip_config_files
 from wheelship.lock.model import LockedWheel
 from wheelship.lock.read import Lock, read_lock
-from wheelship.lock.resolve import Upgrade
+from wheelship.lock.upgrade import Upgrade
 from wheelship.oci.platform import Platform
 from wheelship.request.model import Accelerator, Budget, Check, Project, Sources, Variant
 from wheelship.testing.index import Fault, PackageIndex

@@ -101,5 +101,5 @@ def test_compact_form_gives_back_what_went_in(
     chosen: dict[Target, tuple[LockedWheel, ...]],
 ) -> None:
     for wheels in chosen.values():
-        selection = Selection(request="sha256:x", wheels=wheels)
+        selection = Selection(request="sha256:x", packages=wheels)
         assert load_selection(selection.to_bytes()) == selection

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from wheelship.oci.platform import Platform
-from wheelship.plan.make import HEALTH_PATH
+from wheelship.plan.health import HEALTH_PATH
 from wheelship.request.read import read_request
 from wheelship.variant.accelerator import accelerator_row
 

@@ -7,14 +7,12 @@ import re
 import struct
 from dataclasses import dataclass, field
 
+from wheelship.elf import ELF, INTERPRETER, Header, header_of, segments_in
+
 __all__ = ["Binary", "BinaryReader"]
 
 _HEAD_BYTES = 64 * 1024
 _OVERLAP_BYTES = 256  # longer than anything that is searched for
-_MAGIC = b"\x7fELF\x02\x01"  # 64 bits, little endian: both architectures that images are built for
-_MACHINES = {62: "amd64", 183: "arm64"}  # EM_X86_64, EM_AARCH64
-_PROGRAM_INTERPRETER = 3
-_TABLE, _ROWS = 32, 54  # offsets in the ELF header of the program header table and its dimensions
 
 _VERSION = re.compile(rb"(?<![\w.])3\.\d{1,2}\.\d{1,3}(?:(?:a|b|rc)\d{1,2})?\+?(?=\0)")
 _NEEDED = re.compile(rb"libpython3\.\d{1,2}\.so(?:\.\d{1,3}){0,2}(?=\0)")
@@ -65,11 +63,10 @@ class BinaryReader:
         """Return what was found."""
         head = bytes(self._head)
         machine = loader = ""
-        if head.startswith(_MAGIC):
+        if head.startswith(ELF):
             try:
-                (number,) = struct.unpack_from("<H", head, 18)
-                machine = _MACHINES.get(number, f"machine {number}")
-                loader = _loader(head)
+                header = header_of(head)
+                machine, loader = header.machine, _loader(head, header)
             except struct.error:
                 machine = ""
         return Binary(
@@ -81,11 +78,9 @@ class BinaryReader:
         )
 
 
-def _loader(head: bytes) -> str:
-    (table,) = struct.unpack_from("<Q", head, _TABLE)
-    size, count = struct.unpack_from("<HH", head, _ROWS)
-    for at in range(table, table + size * count, size or 1):
-        kind, _, offset, _, _, length = struct.unpack_from("<IIQQQQ", head, at)
-        if kind == _PROGRAM_INTERPRETER:
-            return head[offset : offset + length].rstrip(b"\0").decode("utf-8", "replace")
+def _loader(head: bytes, header: Header) -> str:
+    for one in segments_in(head, header):
+        if one.kind == INTERPRETER:
+            path = head[one.offset : one.offset + one.size]
+            return path.rstrip(b"\0").decode("utf-8", "replace")
     return ""

@@ -5,14 +5,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from wheelship.base.errors import BaseLacksPlatform, InvalidBase
 from wheelship.base.source import FoundImage
+from wheelship.files.write import replacing
 from wheelship.oci.descriptor import DOCKER_INDEX, INDEX, Descriptor
 from wheelship.oci.digest import Digest, InvalidDigest
 from wheelship.oci.platform import Platform
@@ -70,16 +69,9 @@ class LayoutSource:
             InvalidBase: it is missing or damaged.
             DiskFull, NotWritable: the disk refuses.
         """
-        with disk_errors(destination.parent):
-            descriptor, name = tempfile.mkstemp(dir=destination.parent, suffix=".partial")
-            try:
-                with os.fdopen(descriptor, "wb") as out:
-                    found = self._copy(blob.digest, out.write)
-                if found != blob.digest:
-                    raise self._invalid(f"holds a damaged blob {blob.digest}")
-                Path(name).replace(destination)
-            finally:
-                Path(name).unlink(missing_ok=True)
+        with disk_errors(destination.parent), replacing(destination) as out:
+            if self._copy(blob.digest, out.write) != blob.digest:
+                raise self._invalid(f"holds a damaged blob {blob.digest}")
 
     def _copy(self, digest: Digest, write: Any) -> Digest:  # noqa: ANN401 - a file's method
         hashing = hashlib.sha256()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from wheelship.base.model import BaseImage
 from wheelship.build.lockfile import LOCK_NAME, find_debian, read_lock, write_lock
+from wheelship.build.model import LockMode, Prepared, Surroundings
 from wheelship.debian.distribution import distribution, release_with_python
 from wheelship.debian.lock import DebianLock, LockedPackage
 from wheelship.debian.mirror import Mirrors, choose_mirrors, package_urls
@@ -20,7 +21,6 @@ from wheelship.request.model import Request, Variant
 
 if TYPE_CHECKING:
     from wheelship.build.bases import StoredBase
-    from wheelship.build.prepare import LockMode, Prepared, Surroundings
 
 __all__ = [
     "base_lock",

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from wheelship.build.foundation import base_lock, base_targets
 from wheelship.build.lockfile import LOCK_NAME, all_or_nothing
 from wheelship.build.maker import lock_makers, maker_of
-from wheelship.build.prepare import Surroundings, resolve_wheels
+from wheelship.build.model import Surroundings
+from wheelship.build.wheel_lock import resolve_wheels
 from wheelship.debian.lock import DebianLock
 from wheelship.errors import InputError, WheelshipError
 from wheelship.events import Warned
@@ -30,7 +31,7 @@ from wheelship.request.model import Request, Variant
 
 if TYPE_CHECKING:
     from wheelship.lock.read import Lock
-    from wheelship.lock.resolve import Upgrade
+    from wheelship.lock.upgrade import Upgrade
 
 __all__ = ["UnknownPackage", "VariantLocked", "check_locks", "lock_variants"]
 

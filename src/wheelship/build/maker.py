@@ -10,19 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from wheelship.base.model import BaseImage
 from wheelship.build.lockfile import LOCK_NAME, read_lock
+from wheelship.build.model import LockMode, Surroundings
 from wheelship.debian.lock import DebianLock
 from wheelship.events import Warned
 from wheelship.oci.platform import Platform
-from wheelship.plan.make import interpreter_build
+from wheelship.plan.interpreter import interpreter_build
 from wheelship.plan.model import Foundation
 from wheelship.request.model import Request, Variant
-
-if TYPE_CHECKING:
-    from wheelship.build.prepare import LockMode, Surroundings
 
 __all__ = ["Maker", "find_debian_maker", "lock_makers", "maker_of"]
 

@@ -23,7 +23,8 @@ from wheelship.build.wheels import wheel_files, wheel_modules
 from wheelship.build.workshop import Workshop
 from wheelship.bytecode.compiler import Module
 from wheelship.debian.identity import DEFAULT_USER, added_identity, identity_files
-from wheelship.plan.make import HEALTH_PATH, health_probe, interpreter_path
+from wheelship.plan.health import HEALTH_PATH, health_probe
+from wheelship.plan.interpreter import interpreter_path
 from wheelship.plan.model import (
     ApplicationRecipe,
     BaseRecipe,

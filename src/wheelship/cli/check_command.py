@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import tempfile
 from dataclasses import replace
@@ -13,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wheelship.cli.place import Place, find_image, layout_of, platform_option, read_project
+from wheelship.cli.options import platform_option
+from wheelship.cli.place import Place, find_image, layout_of, read_project
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
 from wheelship.errors import GateFailed
@@ -102,22 +102,19 @@ def _check(
     settings: Settings,
     view: ProgressView,
 ) -> CheckReport:
-    from wheelship.cli.services import native_platform
+    from wheelship.cli.services import engine_client, native_platform
     from wheelship.engine.check import check
     from wheelship.engine.choose import Machine, choose
-    from wheelship.engine.docker import Client
     from wheelship.store.layout import read_layout
     from wheelship.store.store import Store
 
-    environ = settings.environ
-    path = client or environ.get("WHEELSHIP_DOCKER") or shutil.which("docker")
     store = Store(settings.store_root)
     try:
         with store.work_directory() as workspace, store.work_directory() as unpacked:
             layout = layout_of(place, unpacked)
             stored = read_layout(layout, place.tag, place.platform, native=native_platform())
             machine = Machine(
-                docker=Client(path=Path(path), environment=environ) if path else None,
+                docker=engine_client(settings, "docker", client),
                 workspace=workspace,
                 python=Path(sys.executable),
             )

@@ -18,7 +18,6 @@ from wheelship.errors import ExitStatus, WheelshipError
 
 if TYPE_CHECKING:
     from wheelship.doctor.model import Finding, Patient
-    from wheelship.engine.client import Client, Program
     from wheelship.request.model import Request
 
 __all__ = ["command"]
@@ -72,7 +71,7 @@ def command(
 
 
 def _patient(settings: Settings, request: Request | None, *, offline: bool) -> Patient:
-    from wheelship.cli.services import APT, machine, make_fetcher, native_platform
+    from wheelship.cli.services import APT, engine_client, machine, make_fetcher, native_platform
     from wheelship.doctor.model import Patient
     from wheelship.fetch.retry import Policy
 
@@ -94,8 +93,8 @@ def _patient(settings: Settings, request: Request | None, *, offline: bool) -> P
         apt=APT if APT.is_dir() else None,
         now=datetime.now(UTC),
         offline=offline,
-        docker=_client(settings, "docker"),
-        podman=_client(settings, "podman"),
+        docker=engine_client(settings, "docker"),
+        podman=engine_client(settings, "podman"),
         sources=sources,
         fetcher=lambda: make_fetcher(
             settings,
@@ -107,16 +106,6 @@ def _patient(settings: Settings, request: Request | None, *, offline: bool) -> P
         find=lambda name: shutil.which(name, path=environ.get("PATH")),
         seconds=_SECONDS,
     )
-
-
-def _client(settings: Settings, program: Program) -> Client | None:
-    from wheelship.engine.client import Client
-
-    environ = settings.environ
-    path = environ.get(f"WHEELSHIP_{program.upper()}") or shutil.which(
-        program, path=environ.get("PATH")
-    )
-    return Client(Path(path), environ, program) if path else None
 
 
 def _show(findings: Sequence[Finding], settings: Settings) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wheelship.cli.place import insecure_option
+from wheelship.cli.options import insecure_option
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
 
@@ -72,12 +72,12 @@ def command(  # noqa: PLR0913, PLR0917 - click passes one argument per option
     Versions that are locked already are kept where the requirements still allow them. Commit both
     files: a build from them needs no resolver and always gives the same image.
     """
+    from wheelship.build.images import choose_variants
     from wheelship.build.locks import check_locks, lock_variants
-    from wheelship.build.prepare import choose_variants
+    from wheelship.cli.place import read_project
     from wheelship.cli.services import native_platform, surroundings
-    from wheelship.lock.resolve import Upgrade
+    from wheelship.lock.upgrade import Upgrade
     from wheelship.report.lock import lock_document, lock_text
-    from wheelship.request.read import read_request
     from wheelship.store.store import Store
 
     named = frozenset(_package(one) for one in (*upgrades, *packages) if one != _ALL)
@@ -88,7 +88,7 @@ def command(  # noqa: PLR0913, PLR0917 - click passes one argument per option
         raise click.UsageError("--check changes nothing: it takes neither --upgrade nor --dry-run")
     try:
         with ProgressView(settings) as view:
-            request = read_request(path.resolve(), native=native_platform())
+            request = read_project(path.resolve())
             chosen = choose_variants(request, variants, every=not variants)
             store = Store(settings.store_root)
             try:

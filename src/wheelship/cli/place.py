@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the argument IMAGE of several commands means, and options that they share."""
+"""What the argument IMAGE of several commands means."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import click
+from typing import TYPE_CHECKING
 
 from wheelship.errors import InputError
+from wheelship.events import Emit, Warned, discard
 from wheelship.oci.platform import Platform
 
 if TYPE_CHECKING:
@@ -20,14 +18,11 @@ __all__ = [
     "NoImage",
     "Place",
     "find_image",
-    "insecure_option",
     "layout_of",
-    "platform_option",
     "read_project",
 ]
 
 _PROJECT_FILES = ("pyproject.toml", "wheelship.toml", "requirements.txt")
-_F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class NoImage(InputError):
@@ -80,12 +75,15 @@ def find_image(image: str, variant: str | None, project: Path | None = None) -> 
     )
 
 
-def read_project(root: Path) -> Request:
-    """Read the project in ``root``."""
+def read_project(root: Path, emit: Emit = discard) -> Request:
+    """Read the project in ``root``; what was decided for its author is told to ``emit``."""
     from wheelship.cli.services import native_platform
     from wheelship.request.read import read_request
 
-    return read_request(root, native=native_platform())
+    request = read_request(root, native=native_platform())
+    for note in request.notes:
+        emit(Warned("decided-for-you", note))
+    return request
 
 
 def layout_of(place: Place, workspace: Path) -> Path:
@@ -98,26 +96,3 @@ def layout_of(place: Place, workspace: Path) -> Path:
     with disk_errors(workspace):
         unpack_layout(place.path, workspace / "layout")
     return workspace / "layout"
-
-
-def platform_option(text: str) -> Callable[[_F], _F]:
-    """Return what adds ``--platform``, for an image of several; ``text`` ends its help."""
-    return click.option(
-        "--platform",
-        metavar="OS/ARCH",
-        callback=lambda _context, _option, value: None if value is None else Platform.parse(value),
-        help=f"Of an image for several platforms, this one.  {text}",
-    )
-
-
-def insecure_option(function: _F) -> _F:
-    """Add ``--insecure-registry``."""
-    option = click.option(
-        "--insecure-registry",
-        "insecure",
-        multiple=True,
-        metavar="HOST[:PORT]",
-        help="Registry without TLS; repeatable. Loopback needs none.  "
-        "[env: WHEELSHIP_INSECURE_REGISTRIES]",
-    )
-    return option(function)

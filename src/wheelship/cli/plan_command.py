@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wheelship.cli.place import insecure_option
+from wheelship.cli.options import image_options, insecure_option, lock_mode, lock_options
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
-from wheelship.events import Warned
-from wheelship.oci.platform import Platform
 
 if TYPE_CHECKING:
-    from wheelship.build.prepare import LockMode, Prepared, Surroundings
+    from wheelship.build.model import LockMode, Prepared, Surroundings
+    from wheelship.oci.platform import Platform
     from wheelship.report.plan_view import ImageView
     from wheelship.request.model import Request, Variant
 
@@ -27,23 +26,12 @@ __all__ = ["command"]
 
 @click.command("plan", epilog="Example: wheelship plan . --variant cuda --why triton")
 @click.argument("path", default=".", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option(
-    "--variant", "variants", multiple=True, metavar="NAME", help="Variant to show; repeatable."
-)
-@click.option(
-    "--platform",
-    "platforms",
-    multiple=True,
-    metavar="OS/ARCH",
-    help="Platform to show, as linux/amd64; repeatable.  [default: all of the variant]",
-)
-@click.option("--all", "every", is_flag=True, help="All variants, on all their platforms.")
+@image_options("Variant to show", "Platform to show")
 @click.option("--packages", is_flag=True, help="Show each package too, and who asks for it.")
 @click.option(
     "--why", metavar="PACKAGE", help="Show only the ways that lead to this package (both kinds)."
 )
-@click.option("--locked", is_flag=True, help="Fail when a lock is missing or out of date.")
-@click.option("--frozen", is_flag=True, help="Use the locks without comparing them.")
+@lock_options
 @insecure_option
 @click.option("--offline", is_flag=True, help="Never use the network.")
 @common_options
@@ -52,7 +40,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     settings: Settings,
     path: Path,
     variants: tuple[str, ...],
-    platforms: tuple[str, ...],
+    platforms: tuple[Platform, ...],
     every: bool,  # noqa: FBT001 - click passes flags so
     packages: bool,  # noqa: FBT001
     why: str | None,
@@ -69,42 +57,28 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     Locks are brought up to date first, as by build: a plan of anything else would not be what the
     next build makes. With --locked nothing is written. No layer is made, no package fetched.
     """
-    if locked and frozen:
-        raise click.UsageError("--locked and --frozen exclude each other")
+    mode = lock_mode(locked=locked, frozen=frozen)
+    from wheelship.build.images import choose_images
+    from wheelship.cli.place import read_project
     from wheelship.cli.planning import show_plan, views_of
-    from wheelship.cli.services import native_platform, surroundings
-    from wheelship.request.read import read_request
+    from wheelship.cli.services import surroundings
     from wheelship.store.store import Store
 
     store = Store(settings.store_root)
     with ProgressView(settings) as view, closing(store), store.in_use():
-        request = read_request(path.resolve(), native=native_platform())
-        for note in request.notes:
-            view.emit(Warned("decided-for-you", note))
+        request = read_project(path.resolve(), view.emit)
         around = surroundings(settings, store, view.emit, offline=offline, insecure=insecure)
         prepared = _prepare(
             request,
-            _images(request, variants, tuple(map(Platform.parse, platforms)), every=every),
+            choose_images(request, variants, platforms, every=every),
             around,
-            mode="locked" if locked else "frozen" if frozen else "update",
+            mode=mode,
         )
         views = views_of(request, prepared, around)
     if why is None:
         show_plan(views, settings, packages=packages)
     else:
         _show_why(why, views, settings)
-
-
-def _images(
-    request: Request, names: tuple[str, ...], platforms: tuple[Platform, ...], *, every: bool
-) -> list[tuple[Variant, Platform]]:
-    from wheelship.build.prepare import choose_images, choose_variants
-
-    chosen = choose_variants(request, names, every=every)
-    return [
-        (request.variants[name], platform)
-        for name, platform in choose_images(chosen, platforms, every=every)
-    ]
 
 
 def _prepare(

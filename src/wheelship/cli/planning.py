@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from wheelship.build.prepare import Prepared, Surroundings
+    from wheelship.build.model import Prepared, Surroundings
     from wheelship.cli.settings import Settings
     from wheelship.report.plan_view import ImageView
     from wheelship.request.model import Request

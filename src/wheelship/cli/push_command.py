@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wheelship.cli.place import Place, find_image, insecure_option, layout_of, platform_option
+from wheelship.cli.options import insecure_option, platform_option
+from wheelship.cli.place import Place, find_image, layout_of
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
 

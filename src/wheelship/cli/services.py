@@ -15,10 +15,11 @@ from wheelship import __version__
 from wheelship.archive.entry import EPOCH_SECONDS
 from wheelship.cli.settings import Settings
 from wheelship.errors import InputError
-from wheelship.oci.platform import Platform
+from wheelship.oci.platform import InvalidPlatform, Platform
 
 if TYPE_CHECKING:
-    from wheelship.build.prepare import Surroundings
+    from wheelship.build.model import Surroundings
+    from wheelship.engine.client import Client, Program
     from wheelship.events import Emit
     from wheelship.fetch.fetcher import Fetcher
     from wheelship.fetch.retry import Policy
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "APT",
     "InvalidEpoch",
+    "engine_client",
     "jobs",
     "machine",
     "make_fetcher",
@@ -42,8 +44,6 @@ __all__ = [
 
 APT = Path("/etc/apt")
 
-_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
-
 
 class InvalidEpoch(InputError):
     """``SOURCE_DATE_EPOCH`` is no number of seconds."""
@@ -52,8 +52,11 @@ class InvalidEpoch(InputError):
 
 
 def native_platform() -> Platform:
-    """Return the Linux platform of this machine's architecture."""
-    return Platform(architecture=_ARCHITECTURES.get(platform.machine().lower(), "amd64"))
+    """Return the Linux platform of this machine's architecture; amd64 where images have none."""
+    try:
+        return Platform.of_machine(platform.machine())
+    except InvalidPlatform:
+        return Platform("amd64")
 
 
 def jobs() -> int:
@@ -69,27 +72,28 @@ def tools(
     podman: str | None,
     registry: Callable[[], RegistryClient] | None = None,
 ) -> Tools:
-    """Return what ``outputs`` need of this machine.
-
-    An engine's client is what was named, else the environment's, else the one on PATH.
-    """
+    """Return what ``outputs`` need of this machine; clients as of :func:`engine_client`."""
     from wheelship.sink.model import Tools
     from wheelship.sink.output import EngineOutput
 
     if not any(isinstance(one, EngineOutput) for one in outputs):
         return Tools(registry=registry, native=native_platform())
-    from wheelship.engine.client import Client
-
-    environ = settings.environ
-    on_path = environ.get("PATH")
-    docker = docker or environ.get("WHEELSHIP_DOCKER") or shutil.which("docker", path=on_path)
-    podman = podman or environ.get("WHEELSHIP_PODMAN") or shutil.which("podman", path=on_path)
     return Tools(
-        docker=Client(Path(docker), environ) if docker else None,
-        podman=Client(Path(podman), environ, "podman") if podman else None,
+        docker=engine_client(settings, "docker", docker),
+        podman=engine_client(settings, "podman", podman),
         registry=registry,
         native=native_platform(),
     )
+
+
+def engine_client(settings: Settings, program: Program, named: str | None = None) -> Client | None:
+    """Return an engine's client: what was named, else the environment's, else the one on PATH."""
+    from wheelship.engine.client import Client
+
+    environ = settings.environ
+    path = named or environ.get(f"WHEELSHIP_{program.upper()}")
+    path = path or shutil.which(program, path=environ.get("PATH"))
+    return Client(Path(path), environ, program) if path else None
 
 
 def surroundings(
@@ -101,7 +105,7 @@ def surroundings(
     insecure: tuple[str, ...] = (),
 ) -> Surroundings:
     """Return what preparing an image needs from this process; ``insecure`` as of make_registry."""
-    from wheelship.build.prepare import Surroundings
+    from wheelship.build.model import Surroundings
 
     return Surroundings(
         store=store,

@@ -8,16 +8,17 @@ import sys
 from collections.abc import Iterable
 
 from wheelship.doctor.model import Finding, Patient
+from wheelship.oci.platform import InvalidPlatform, Platform
 
 __all__ = ["check_python"]
-
-_MACHINES = ("x86_64", "amd64", "aarch64", "arm64")
 
 
 def check_python(patient: Patient) -> Iterable[Finding]:
     """See that this machine's processor is one that images are made for."""
     own = f"Python {platform.python_version()} at {patient.python}, {sys.platform}"
-    if platform.machine().lower() not in _MACHINES:
+    try:
+        Platform.of_machine(platform.machine())
+    except InvalidPlatform:
         yield Finding(
             code="python",
             status="problem",

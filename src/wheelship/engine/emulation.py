@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from wheelship.elf import ELF
+
 __all__ = ["BINFMT", "emulates"]
 
 BINFMT = Path("/proc/sys/fs/binfmt_misc")
 """Where the kernel shows what is registered."""
 
-_ELF_64_LITTLE = bytes.fromhex("7f454c460201")
 _MACHINES = {"x86_64": 62, "aarch64": 183}  # EM_X86_64, EM_AARCH64
 _MACHINE_AT = slice(18, 20)
 
@@ -45,6 +46,6 @@ def _serves(text: str, machine: str) -> bool:
     return (
         lines[:1] == ["enabled"]
         and "F" in fields.get("flags:", "")
-        and magic.startswith(_ELF_64_LITTLE)
+        and magic.startswith(ELF)
         and magic[_MACHINE_AT] == wanted
     )

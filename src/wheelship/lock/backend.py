@@ -16,8 +16,9 @@ from pathlib import Path
 
 from wheelship.lock.errors import SourceUnusable, Unresolvable
 from wheelship.lock.model import BuildRequirement, Locked, LockedSource, LockedWheel
-from wheelship.lock.resolve import Resolver, Upgrade
+from wheelship.lock.resolve import Resolver
 from wheelship.lock.target import Target
+from wheelship.lock.upgrade import Upgrade
 from wheelship.oci.platform import Platform
 from wheelship.request.errors import InvalidValue
 from wheelship.request.model import BuildRule

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from wheelship.errors import InputError, MachineError, NetworkError
 
 __all__ = [
+    "LOCK_AGAIN",
     "AcceleratorLacksPlatform",
     "GpuTargetsMissing",
     "HashDiffers",
@@ -33,6 +34,9 @@ __all__ = [
     "UvLockOutOfDate",
     "UvMissing",
 ]
+
+LOCK_AGAIN = "lock again: wheelship lock"
+"""The hint where a lock does not serve any more."""
 
 
 class Unresolvable(InputError):

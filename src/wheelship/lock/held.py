@@ -12,8 +12,9 @@ from urllib.parse import parse_qs, urlsplit, urlunsplit
 from wheelship.lock.errors import HashDiffers, Unresolvable, UvLockMisfit
 from wheelship.lock.local import LocalWheel
 from wheelship.lock.model import Locked, LockedWheel
-from wheelship.lock.resolve import Pins, Resolver, Upgrade
+from wheelship.lock.resolve import Resolver
 from wheelship.lock.target import Target
+from wheelship.lock.upgrade import Pins, Upgrade
 from wheelship.lock.uv_lock import UvLock, UvPackage
 from wheelship.request.choice import chosen_extras
 from wheelship.request.model import Project, Variant

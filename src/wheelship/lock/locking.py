@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wheelship.errors import InputError
-from wheelship.events import Emit, Finished, Started, Warned
-from wheelship.fetch.url import has_credentials, origin
+from wheelship.events import Emit, Finished, Started
 from wheelship.lock.allowed import check_allowed
 from wheelship.lock.backend import pin_builds
 from wheelship.lock.change import LockChange, LockEntry, compare_locks
-from wheelship.lock.consistency import advice_on, check_machine, check_selection, subject_of
+from wheelship.lock.consistency import check_machine, check_selection, subject_of
 from wheelship.lock.current import check_current
 from wheelship.lock.document import lock_path, render_lock, write_lock
 from wheelship.lock.errors import LockLacksPlatform, MissingLock
@@ -23,14 +22,15 @@ from wheelship.lock.machine import MachineSources
 from wheelship.lock.model import Locked, LockedSource
 from wheelship.lock.preference import Preferences, Siblings
 from wheelship.lock.read import Lock, parse_lock, read_lock
-from wheelship.lock.resolve import Resolver, Upgrade
+from wheelship.lock.remarks import remarks_on
+from wheelship.lock.resolve import Resolver
 from wheelship.lock.target import Target
+from wheelship.lock.upgrade import Upgrade
 from wheelship.lock.uv import Uv
 from wheelship.lock.uv_lock import read_uv_lock
 from wheelship.request.choice import allowed_hashes, chosen_extras
 from wheelship.request.model import Project, Variant
 from wheelship.request.requirement import requirement_name
-from wheelship.request.uv import index_variable
 from wheelship.variant.accelerator import accelerator_row
 
 __all__ = [
@@ -174,9 +174,8 @@ def resolve_variant(
         raise
     packages = {(wheel.name, wheel.version) for one in selections.values() for wheel in one}
     context.emit(Finished("resolve", variant.name, "done", f"{len(packages)} packages"))
-    _advise(variant, context, selections)
-    _warn_of_credentials(variant, context, selections)
-    _warn_of_sources(context, selections)
+    for remark in remarks_on(variant, selections, context.machine, context.environment):
+        context.emit(remark)
     return Resolved(
         path=path,
         text=render_lock(resolver.inputs, selections, path.parent),
@@ -249,59 +248,3 @@ def _packages(selections: Mapping[Target, Iterable[Locked]]) -> Iterator[LockEnt
                 size_bytes=wheel.size_bytes,
                 requires=wheel.requires,
             )
-
-
-def _advise(
-    variant: Variant, context: LockContext, selections: Mapping[Target, tuple[Locked, ...]]
-) -> None:
-    """Warn of what is no mistake and yet not what was meant, once for all platforms."""
-    found = (
-        finding
-        for target, wheels in selections.items()
-        for finding in advice_on(subject_of(wheels, variant, target))
-    )
-    for code, message, hint in dict.fromkeys((one.code, str(one), one.hint) for one in found):
-        context.emit(Warned(code, message, hint))
-
-
-def _warn_of_credentials(
-    variant: Variant, context: LockContext, selections: Mapping[Target, tuple[Locked, ...]]
-) -> None:
-    """Say that the lock alone is not enough where an address was given with credentials."""
-    sources = variant.sources
-    indexes = [sources.index, *sources.extra_indexes, sources.torch_index, context.machine.index]
-    indexes += [
-        *(address for _, address in sources.named_indexes),
-        *sources.link_pages,
-        *context.machine.extra_indexes,
-    ]
-    private = {origin(one) for one in indexes if one and has_credentials(one)}
-    for name, address in sources.named_indexes:
-        if index_variable(name, "PASSWORD") in context.environment and "://" in address:
-            private.add(origin(address))
-    used = {origin(wheel.url) for one in selections.values() for wheel in one if wheel.url}
-    for scheme, host, _ in sorted(private & used):
-        context.emit(
-            Warned(
-                "lock-needs-credentials",
-                f"wheels of {variant.name} come from {scheme}://{host}, which wants credentials; "
-                "they are not in the lock",
-                hint=f"where the lock is used, ~/.netrc needs:\n"
-                f"machine {host} login USER password PASSWORD",
-            )
-        )
-
-
-def _warn_of_sources(context: LockContext, selections: Mapping[Target, tuple[Locked, ...]]) -> None:
-    """Say which packages have no wheel: building one runs code that its source brings."""
-    named = {one.name: one for found in selections.values() for one in found}
-    sources = [one for _, one in sorted(named.items()) if isinstance(one, LockedSource)]
-    for one in sources:
-        context.emit(
-            Warned(
-                "built-from-source",
-                f"{f'{one.name} {one.version}'.rstrip()} has no wheel; one is built from its "
-                "source, which runs code of that source on this machine",
-                hint="to allow no such builds: sdist = false",
-            )
-        )

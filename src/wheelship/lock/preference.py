@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from wheelship.lock.model import Locked
 from wheelship.lock.read import Lock
-from wheelship.lock.resolve import Upgrade
 from wheelship.lock.target import Target
+from wheelship.lock.upgrade import Upgrade
 from wheelship.variant.model import AcceleratorRow
 
 __all__ = ["Preferences", "Siblings"]

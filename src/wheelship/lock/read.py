@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from wheelship.fetch.url import display_url, file_path, url_filename, without_credentials
-from wheelship.lock.answer import COMMIT, repository_url
+from wheelship.fetch.url import display_url
 from wheelship.lock.errors import (
+    LOCK_AGAIN,
     InvalidLock,
     LockLacksPlatform,
     LockOutOfDate,
@@ -23,25 +22,15 @@ from wheelship.lock.errors import (
     NotAWheel,
     NoWheelForPlatform,
 )
+from wheelship.lock.files import SHA256, build_table, source_of, wheel_of
 from wheelship.lock.inputs import LockInputs
-from wheelship.lock.model import BuildRequirement, Locked, LockedSource, LockedWheel
+from wheelship.lock.model import Locked
 from wheelship.lock.target import Target
 
 if TYPE_CHECKING:
-    from packaging.pylock import (
-        Package,
-        PackageArchive,
-        PackageDirectory,
-        PackageSdist,
-        PackageVcs,
-        PackageWheel,
-        Pylock,
-    )
+    from packaging.pylock import Pylock
 
 __all__ = ["Lock", "parse_lock", "read_lock", "read_locks"]
-
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_AGAIN = "lock again: wheelship lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +67,21 @@ class Lock:
         except PylockSelectError as error:
             if str(error).startswith("No wheel found"):
                 raise self._no_wheel(str(error), target) from error
-            raise InvalidLock(str(error), where=str(self.path), hint=_AGAIN) from error
+            raise InvalidLock(str(error), where=str(self.path), hint=LOCK_AGAIN) from error
         for package, file in chosen:
             if isinstance(file, PackageWheel):
-                found.append(self._wheel(package, file))
+                found.append(wheel_of(self.path, package, file))
                 continue
-            build = _build_table(package)
+            build = build_table(package)
             if build is None and package.wheels:
                 raise self._no_wheel(f"of {package.name} {package.version}", target)
             if build is None:
                 raise NotAWheel(
                     f"{package.name} is not locked as a wheel, and not how one is built",
                     where=str(self.path),
-                    hint=_AGAIN,
+                    hint=LOCK_AGAIN,
                 )
-            found.append(self._source(package, file, build))
+            found.append(source_of(self.path, package, file, build))
         return tuple(sorted(found, key=lambda one: one.name))
 
     def commits(self, keeps: Callable[[str], bool]) -> dict[str, tuple[str, str, str]]:
@@ -114,7 +103,7 @@ class Lock:
         """
         found: dict[str, dict[str, str]] = {}
         for package in self.pylock.packages:
-            rows = _build_table(package) if keeps(package.name) else None
+            rows = build_table(package) if keeps(package.name) else None
             found[package.name] = {
                 str(row.get("package")): str(row.get("version"))
                 for row in rows or ()
@@ -152,7 +141,7 @@ class Lock:
             lines = ["it does not say what it was made from in a form known here"]
         else:
             lines = list(self.inputs.differences(inputs)) or ["its digest was edited"]
-        raise LockOutOfDate(str(self.path), lines, hint=_AGAIN)
+        raise LockOutOfDate(str(self.path), lines, hint=LOCK_AGAIN)
 
     def _check_covers(self, target: Target) -> None:
         environment = cast("dict[str, str]", target.environment())
@@ -161,143 +150,14 @@ class Lock:
             target.python_full
         )
         if not fits or (markers and not any(one.evaluate(environment) for one in markers)):
-            raise LockLacksPlatform(f"was not made for {target}", where=str(self.path), hint=_AGAIN)
+            raise LockLacksPlatform(
+                f"was not made for {target}", where=str(self.path), hint=LOCK_AGAIN
+            )
 
     def _no_wheel(self, what: str, target: Target) -> NoWheelForPlatform:
         return NoWheelForPlatform(
-            f"no wheel for {target}: {what}", where=str(self.path), hint=_AGAIN
+            f"no wheel for {target}: {what}", where=str(self.path), hint=LOCK_AGAIN
         )
-
-    def _wheel(self, package: Package, wheel: PackageWheel) -> LockedWheel:
-        path = self._local(wheel.path, wheel.url)
-        return LockedWheel(
-            name=package.name,
-            version=str(package.version or ""),
-            filename=wheel.filename,
-            sha256=wheel.hashes["sha256"],
-            size_bytes=wheel.size or 0,
-            url=None if path is not None else without_credentials(wheel.url or ""),
-            path=path,
-            requires=_requires(package),
-        )
-
-    def _source(
-        self,
-        package: Package,
-        file: PackageSdist | PackageArchive | PackageDirectory | PackageVcs,
-        build: list[Mapping[str, Any]],
-    ) -> LockedSource:
-        from packaging.pylock import PackageDirectory, PackageSdist, PackageVcs
-
-        requirements = tuple(self._build_requirement(package.name, row) for row in build)
-        if isinstance(file, PackageVcs):
-            return self._repository(package, file, requirements)
-        if isinstance(file, PackageDirectory):
-            path = Path(os.path.normpath(self.path.parent / file.path))
-            return LockedSource(
-                name=package.name,
-                version=str(package.version or ""),
-                kind="directory",
-                filename=path.name,
-                path=path,
-                requires=_requires(package),
-                subdirectory=file.subdirectory or "",
-                build=requirements,
-            )
-        local = self._local(file.path, file.url)
-        place = local.name if local is not None else url_filename(file.url or "")
-        return LockedSource(
-            name=package.name,
-            version=str(package.version or ""),
-            kind="sdist" if isinstance(file, PackageSdist) else "archive",
-            filename=file.filename if isinstance(file, PackageSdist) else place,
-            sha256=file.hashes["sha256"],
-            size_bytes=file.size or 0,
-            url=None if local is not None else without_credentials(file.url or ""),
-            path=local,
-            requires=_requires(package),
-            subdirectory="" if isinstance(file, PackageSdist) else file.subdirectory or "",
-            build=requirements,
-        )
-
-    def _repository(
-        self, package: Package, file: PackageVcs, build: tuple[BuildRequirement, ...]
-    ) -> LockedSource:
-        if file.type != "git" or not file.url or not COMMIT.fullmatch(file.commit_id):
-            raise InvalidLock(
-                f"{package.name}: {file.commit_id[:80]!r} is no commit of a git repository",
-                where=str(self.path),
-                hint=_AGAIN,
-            )
-        return LockedSource(
-            name=package.name,
-            version=str(package.version or ""),
-            kind="vcs",
-            filename=url_filename(file.url),
-            url=repository_url(file.url),
-            requires=_requires(package),
-            commit=file.commit_id,
-            revision=file.requested_revision or "",
-            subdirectory=file.subdirectory or "",
-            build=build,
-        )
-
-    def _build_requirement(self, package: str, row: Mapping[str, Any]) -> BuildRequirement:
-        """Read a row of ``build-requires``, which is a wheel of PEP 751 with two more fields."""
-        from packaging.pylock import PylockValidationError
-
-        try:
-            wheel = _as_wheel(row)
-            sha256 = wheel.hashes["sha256"]
-            if not _SHA256.fullmatch(sha256):
-                raise ValueError(f"{sha256[:80]!r} is no sha256")
-            architectures = tuple(map(str, row.get("architectures", ())))
-        except (PylockValidationError, KeyError, TypeError, ValueError) as error:
-            raise InvalidLock(
-                f"what {package} is built with cannot be read: {error}",
-                where=str(self.path),
-                hint=_AGAIN,
-            ) from error
-        path = self._local(wheel.path, wheel.url)
-        locked = LockedWheel(
-            name=str(row.get("package", "")),
-            version=str(row.get("version", "")),
-            filename=wheel.filename,
-            sha256=sha256,
-            size_bytes=wheel.size or 0,
-            url=None if path is not None else without_credentials(wheel.url or ""),
-            path=path,
-        )
-        return BuildRequirement(wheel=locked, architectures=architectures)
-
-    def _local(self, path: str | None, url: str | None) -> Path | None:
-        if path is not None:
-            return Path(os.path.normpath(self.path.parent / path))
-        return None if url is None else file_path(url)
-
-
-def _requires(package: Package) -> tuple[str, ...]:
-    return tuple(sorted(str(one["name"]) for one in package.dependencies or ()))
-
-
-def _as_wheel(row: Mapping[str, Any]) -> PackageWheel:
-    """Return a wheel of a list as ``packaging`` reads it, with all its checks."""
-    from packaging.pylock import Pylock
-
-    fields = {k: v for k, v in row.items() if k not in ("package", "version", "architectures")}
-    package = {"name": row["package"], "version": row["version"], "wheels": [fields]}
-    document = {"lock-version": "1.0", "created-by": "wheelship", "packages": [package]}
-    (wheel,) = Pylock.from_dict(document).packages[0].wheels or ()
-    return wheel
-
-
-def _build_table(package: Package) -> list[Mapping[str, Any]] | None:
-    """Return what the lock says the package is built with; None where it does not say so."""
-    table = (package.tool or {}).get("wheelship")
-    rows = table.get("build-requires") if isinstance(table, dict) else None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        return None
-    return rows
 
 
 def read_lock(path: Path) -> Lock:
@@ -329,7 +189,7 @@ def parse_lock(data: bytes, path: Path) -> Lock:
     """Read the content ``data`` of the lock at ``path``; see :func:`read_lock`."""
     from packaging.pylock import Pylock, PylockValidationError
 
-    hint = f"delete it and {_AGAIN}"
+    hint = f"delete it and {LOCK_AGAIN}"
     try:
         document = tomllib.loads(data.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -382,7 +242,7 @@ def _contradictions(pylock: Pylock) -> Iterator[tuple[str, type[InvalidLock]]]:
             if sha256 is None:
                 kinds = ", ".join(sorted(file.hashes))
                 yield f"{filename} has no sha256, only {kinds}", MissingHash
-            elif not _SHA256.fullmatch(sha256):
+            elif not SHA256.fullmatch(sha256):
                 yield f"{filename}: {sha256[:80]!r} is no sha256", InvalidLock
             if file.url is not None and not file.url.startswith(("https://", "http://", "file:")):
                 yield f"{filename}: cannot be fetched: {display_url(file.url)}", InvalidLock

@@ -11,6 +11,7 @@ from wheelship.errors import InputError
 __all__ = ["InvalidPlatform", "Platform"]
 
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64"}
+_ARCHITECTURES = {machine: name for name, machine in _MACHINES.items()}
 
 
 class InvalidPlatform(InputError):
@@ -50,6 +51,16 @@ class Platform:
                 f"unknown platform {text!r}", hint="use linux/amd64 or linux/arm64"
             )
         return cls(architecture=architecture, os=os)
+
+    @classmethod
+    def of_machine(cls, machine: str) -> Self:
+        """Return the Linux platform of a processor, as ``uname -m`` or another system calls it.
+
+        Raises:
+            InvalidPlatform: images are not built for it.
+        """
+        name = machine.lower()
+        return cls(architecture=_ARCHITECTURES.get(name, name))
 
     @property
     def machine(self) -> str:

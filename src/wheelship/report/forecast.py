@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from wheelship.build.execute import find_layer
-from wheelship.build.prepare import Prepared
+from wheelship.build.model import Prepared
 from wheelship.debian.lock import DebianLock, LockedPackage
 from wheelship.lock.model import LockedWheel
 from wheelship.oci.digest import Digest

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from wheelship.base.model import BaseImage
-from wheelship.build.prepare import Prepared
+from wheelship.build.model import Prepared
 from wheelship.request.model import Accelerator
 from wheelship.variant.accelerator import accelerator_row
 

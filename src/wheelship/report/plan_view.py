@@ -9,7 +9,7 @@ from pathlib import Path
 
 from wheelship.base.model import BaseImage
 from wheelship.build.bases import target_of
-from wheelship.build.prepare import Prepared
+from wheelship.build.model import Prepared
 from wheelship.debian.lock import DebianLock
 from wheelship.lock.model import LockedWheel
 from wheelship.lock.target import Target

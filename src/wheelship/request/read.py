@@ -7,13 +7,14 @@ import re
 from pathlib import Path
 
 from wheelship.oci.platform import Platform
+from wheelship.request.accelerator import VARIANT_KEYS
 from wheelship.request.document import Document, Findings, load
 from wheelship.request.model import Request, Variant
 from wheelship.request.project import read_project
 from wheelship.request.settings import COMMON_KEYS
 from wheelship.request.table import Table
 from wheelship.request.value import canonical_name, parse_repository
-from wheelship.request.variants import VARIANT_KEYS, VariantReader
+from wheelship.request.variants import VariantReader
 
 __all__ = ["read_request"]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from wheelship.errors import InputError
 from wheelship.oci.platform import Platform
+from wheelship.request.accelerator import read_accelerator, read_gpu_targets, read_version
 from wheelship.request.model import (
-    Accelerator,
     Budget,
     Check,
     Health,
@@ -25,19 +25,9 @@ from wheelship.request.sdist import rules_of
 from wheelship.request.settings import Settings, merge, read_settings
 from wheelship.request.table import Table, nearest_key, quoted
 
-__all__ = ["VARIANT_KEYS", "VariantReader"]
-
-VARIANT_KEYS = frozenset({"accelerator", "gpu-targets", "version"})
-"""Keys that may stand in a variant's table only."""
+__all__ = ["VariantReader"]
 
 _PYTHON = re.compile(r"(?<![\d.])3\.1[1-4](?!\d)")
-_VERSION = re.compile(r"\d{1,3}\.\d{1,3}(?:\.\d{1,3})?", re.ASCII)
-_GPU_TARGETS = {
-    Accelerator.CUDA: re.compile(r"sm_\d{2,3}[af]?", re.ASCII),
-    Accelerator.ROCM: re.compile(r"gfx[0-9a-f]{3,5}", re.ASCII),
-}
-_EXAMPLES = {Accelerator.CUDA: ("13.0", "sm_90"), Accelerator.ROCM: ("6.4", "gfx942")}
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 class VariantReader:
@@ -55,7 +45,7 @@ class VariantReader:
 
     def read(self, name: str, table: Table) -> Variant:
         """Return the variant ``name`` of the table ``[variants.name]``."""
-        accelerator = self._accelerator(name, table)
+        accelerator = read_accelerator(name, table)
         settings = merge(self._general, read_settings(table, self._project.root))
         at = _Places(table, self._table)
         project, files = self._own_requirements(settings)
@@ -72,8 +62,8 @@ class VariantReader:
         return Variant(
             name=name,
             accelerator=accelerator,
-            accelerator_version=_version(table, accelerator),
-            gpu_targets=_gpu_targets(table, accelerator),
+            accelerator_version=read_version(table, accelerator),
+            gpu_targets=read_gpu_targets(table, accelerator),
             platforms=settings["platforms"] or (self._native_platform(at),),
             python=self._python(settings, at, base),
             base=base,
@@ -105,15 +95,6 @@ class VariantReader:
             bytecode="none" if settings["bytecode"] == "none" else "all",
             layers=settings["layers"] or 40,
         )
-
-    def _accelerator(self, name: str, table: Table) -> Accelerator:
-        """Read ``accelerator``; a variant named like one need not repeat it."""
-        given = table.choice("accelerator", tuple(Accelerator))
-        if given is None and "accelerator" not in table:
-            if name in tuple(Accelerator):
-                return Accelerator(name)
-            table.report(None, "names no accelerator", hint='accelerator = "cpu"')
-        return Accelerator(given or Accelerator.CPU)
 
     def _own_requirements(self, settings: Settings) -> tuple[Project, Requirements]:
         """Return the project as the variant sees it, and what its requirements files say.
@@ -250,7 +231,7 @@ class VariantReader:
             from platform import machine
 
             try:
-                self._native = Platform(_ARCHITECTURES.get(machine().lower(), machine()))
+                self._native = Platform.of_machine(machine())
             except InputError:
                 at.report("platforms", "this machine's is not known", hint='["linux/amd64"]')
                 self._native = Platform("amd64")
@@ -277,36 +258,6 @@ class _Places:
 
 def _as_url(address: str) -> str:
     return address if "://" in address else Path(address).as_uri()
-
-
-def _version(table: Table, accelerator: Accelerator) -> str | None:
-    version = table.text("version")
-    if accelerator is Accelerator.CPU:
-        if "version" in table:
-            table.report("version", "the accelerator cpu has no version", hint="remove it")
-        return None
-    example = f'version = "{_EXAMPLES[accelerator][0]}"'
-    if "version" not in table:
-        table.report(None, f"the accelerator {accelerator} needs a version", hint=example)
-    elif version is not None and not _VERSION.fullmatch(version):
-        table.report("version", f"{version!r} is no version of {accelerator}", hint=example)
-    return version
-
-
-def _gpu_targets(table: Table, accelerator: Accelerator) -> tuple[str, ...]:
-    targets = table.texts("gpu-targets") or ()
-    if accelerator is Accelerator.CPU:
-        if "gpu-targets" in table:
-            table.report("gpu-targets", "the accelerator cpu has no GPU", hint="remove it")
-        return ()
-    for target in targets:
-        if not _GPU_TARGETS[accelerator].fullmatch(target):
-            others = [one for one, form in _GPU_TARGETS.items() if form.fullmatch(target)]
-            told = f", but one of {others[0]}" if others else ""
-            hint = f'gpu-targets = ["{_EXAMPLES[accelerator][1]}"]'
-            message = f"{target!r} is no target of {accelerator}{told}"
-            table.report("gpu-targets", message, hint=hint)
-    return tuple(dict.fromkeys(targets))
 
 
 def _health(settings: Settings, port: int | None, at: _Places) -> Health | None:

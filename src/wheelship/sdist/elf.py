@@ -11,14 +11,22 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from wheelship.elf import (
+    DYNAMIC,
+    ELF,
+    NEEDED,
+    SONAME,
+    STRING_TABLE,
+    Segment,
+    entries_in,
+    header_of,
+    place_of,
+    segments_in,
+)
+
 __all__ = ["Needs", "read_needs"]
 
-_MAGIC = b"\x7fELF\x02\x01"
-_MACHINES = {62: "amd64", 183: "arm64"}  # EM_X86_64, EM_AARCH64
-_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
-_SEGMENT = struct.Struct("<IIQQQQQQ")
-_LOAD, _DYNAMIC = 1, 2
-_NEEDED, _STRINGS, _SONAME, _VERNEED, _VERNEED_COUNT = 1, 5, 14, 0x6FFFFFFE, 0x6FFFFFFF
+_VERNEED, _VERNEED_COUNT = 0x6FFFFFFE, 0x6FFFFFFF
 _GLIBC = re.compile(r"GLIBC_2\.(\d{1,3})(?:\.\d+)?")
 _ROWS = 100_000
 
@@ -42,20 +50,19 @@ class Needs:
 
 def read_needs(data: bytes) -> Needs | None:
     """Return what ``data`` needs; None where it is no such file, or cannot be made sense of."""
-    if not data.startswith(_MAGIC):
+    if not data.startswith(ELF):
         return None
     try:
-        header = _HEADER.unpack_from(data)
-        machine = _MACHINES.get(header[2], f"machine {header[2]}")
-        segments = list(_segments(data, header[5], header[9], header[10]))
+        header = header_of(data)
+        segments = list(segments_in(data, header))
         rows = list(_dynamic(data, segments))
-        strings = _place(segments, dict(rows).get(_STRINGS, 0))
-        libraries = [_text(data, strings + value) for tag, value in rows if tag == _NEEDED]
-        soname = next((_text(data, strings + value) for tag, value in rows if tag == _SONAME), "")
         table = dict(rows)
+        strings = place_of(table.get(STRING_TABLE, 0), segments) or 0
+        libraries = [_text(data, strings + value) for tag, value in rows if tag == NEEDED]
+        soname = next((_text(data, strings + value) for tag, value in rows if tag == SONAME), "")
         versions = _versions(
             data,
-            _place(segments, table.get(_VERNEED, 0)),
+            place_of(table.get(_VERNEED, 0), segments) or 0,
             min(table.get(_VERNEED_COUNT, 0), _ROWS),
             strings,
         )
@@ -63,36 +70,20 @@ def read_needs(data: bytes) -> Needs | None:
     except (struct.error, ValueError, OverflowError):
         return None
     return Needs(
-        machine=machine,
+        machine=header.machine,
         soname=soname,
         libraries=tuple(libraries),
         glibc_minor=max(minors, default=0),
     )
 
 
-def _segments(data: bytes, at: int, size: int, count: int) -> Iterator[tuple[int, int, int, int]]:
-    """Yield kind, offset in the file, address in memory, and length in the file."""
-    for row in range(count):
-        kind, _, offset, address, _, length, _, _ = _SEGMENT.unpack_from(data, at + row * size)
-        yield kind, offset, address, length
-
-
-def _dynamic(data: bytes, segments: list[tuple[int, int, int, int]]) -> Iterator[tuple[int, int]]:
-    for kind, offset, _, length in segments:
-        if kind == _DYNAMIC:
-            for at in range(offset, offset + min(length, 16 * _ROWS) - 15, 16):
-                tag, value = struct.unpack_from("<qQ", data, at)
-                if tag == 0:
-                    return
-                yield tag, value
-
-
-def _place(segments: list[tuple[int, int, int, int]], address: int) -> int:
-    """Return where in the file lies what is at ``address`` in memory."""
-    for kind, offset, start, length in segments:
-        if kind == _LOAD and start <= address < start + length:
-            return address - start + offset
-    return 0
+def _dynamic(data: bytes, segments: list[Segment]) -> Iterator[tuple[int, int]]:
+    for one in segments:
+        if one.kind == DYNAMIC:
+            section = data[one.offset : one.offset + min(one.size, 16 * _ROWS)]
+            if len(section) < min(one.size, 16 * _ROWS):
+                raise ValueError("the file is cut off")
+            yield from entries_in(section)
 
 
 def _versions(data: bytes, at: int, count: int, strings: int) -> Iterator[str]:

@@ -11,20 +11,27 @@ names of libraries that are loaded on demand do, does not count.
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Iterable
 from fnmatch import translate
 
+from wheelship.elf import (
+    DYNAMIC,
+    ELF,
+    NEEDED,
+    STRING_TABLE,
+    Segment,
+    entries_in,
+    header_of,
+    place_of,
+    segments_in,
+)
+
 __all__ = ["NeededReader"]
 
-_MAGIC = b"\x7fELF\x02\x01"  # 64 bits, little endian: both architectures that images are built for
 _HEADER_BYTES = 64
-_ROW = struct.Struct("<IIQQQQ")  # of the program header table; what follows is not needed
 _HEAD_BYTES = 64 * 1024
 _NAME_BYTES = 128  # longer than any name of a library that is looked for
 _DYNAMIC_BYTES = 1024 * 1024
-_LOAD, _DYNAMIC = 1, 2
-_NEEDED, _STRING_TABLE = 1, 5
 _LIBRARY = re.compile(rb"lib[\w.+-]{1,100}\.so(?:\.[\w.]{1,20})?(?=\0)")
 
 
@@ -40,7 +47,7 @@ class NeededReader:
         self._names: dict[int, str] = {}
         self._tail = b""
         self._at = 0  # offset in the file of what comes next
-        self._segments: list[tuple[int, int, int]] | None = None
+        self._segments: list[Segment] | None = None
         self._section = (0, 0)
         self._dynamic = bytearray()
 
@@ -65,50 +72,38 @@ class NeededReader:
         offset, size = self._section
         if offset + size <= len(self._head):
             self._dynamic = self._head[offset : offset + size]
-        entries = [
-            struct.unpack_from("<qQ", self._dynamic, at)
-            for at in range(0, len(self._dynamic) - 15, 16)
-        ]
-        tables = [value for tag, value in entries if tag == _STRING_TABLE]
+        entries = list(entries_in(bytes(self._dynamic)))
+        tables = [value for tag, value in entries if tag == STRING_TABLE]
         if not tables:
             return ()
-        table = self._offset_of(tables[0])
-        needed = {table + value for tag, value in entries if tag == _NEEDED}
+        place = place_of(tables[0], self._segments or ())
+        table = tables[0] if place is None else place
+        needed = {table + value for tag, value in entries if tag == NEEDED}
         return tuple(sorted({name for at, name in self._names.items() if at in needed}))
 
-    def _read_head(self) -> list[tuple[int, int, int]] | None:
-        """Return address, offset and size of the loaded segments; remember the dynamic section.
+    def _read_head(self) -> list[Segment] | None:
+        """Return the segments; remember the dynamic section.
 
         None while more bytes are needed.
         """
         head = bytes(self._head)
         if len(head) < _HEADER_BYTES:
             return None
-        if not head.startswith(_MAGIC):
+        if not head.startswith(ELF):
             return []
-        (table,) = struct.unpack_from("<Q", head, 32)
-        size, count = struct.unpack_from("<HH", head, 54)
-        if size < _ROW.size or table + size * count > _HEAD_BYTES:
+        header = header_of(head)
+        if header.end > _HEAD_BYTES:
             return []
-        if table + size * count > len(head):
+        if header.end > len(head):
             return None
-        loads: list[tuple[int, int, int]] = []
-        for at in range(table, table + size * count, size):
-            kind, _, offset, address, _, length = _ROW.unpack_from(head, at)
-            if kind == _LOAD:
-                loads.append((address, offset, length))
-            elif kind == _DYNAMIC:
-                self._section = (offset, min(length, _DYNAMIC_BYTES))
-        return loads
+        segments = list(segments_in(head, header))
+        for one in segments:
+            if one.kind == DYNAMIC:
+                self._section = (one.offset, min(one.size, _DYNAMIC_BYTES))
+        return segments
 
     def _keep_dynamic(self, window: bytes, start: int) -> None:
         offset, size = self._section
         have = offset + len(self._dynamic)
         if size and have < offset + size and start <= have < start + len(window):
             self._dynamic += window[have - start : offset + size - start]
-
-    def _offset_of(self, address: int) -> int:
-        for begin, offset, size in self._segments or ():
-            if begin <= address < begin + size:
-                return address - begin + offset
-        return address

@@ -26,7 +26,8 @@ from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
 from wheelship.oci.reference import Reference
 from wheelship.oci.validate import problems_of_layout, validate
-from wheelship.plan.make import Inputs, plan_image
+from wheelship.plan.inputs import Inputs
+from wheelship.plan.make import plan_image
 from wheelship.plan.model import ConfigurationRecipe, ForeignRecipe, ImagePlan, LayerPlan
 from wheelship.registry.errors import ImageNotFound
 from wheelship.report.build import BuildReport, build_document

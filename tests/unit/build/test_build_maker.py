@@ -19,7 +19,7 @@ from wheelship.build import bases
 from wheelship.build.foundation import debian_lock
 from wheelship.build.lockfile import LOCK_NAME, InvalidLockFile, LockFile, read_lock, write_lock
 from wheelship.build.maker import find_debian_maker, lock_makers, maker_of
-from wheelship.build.prepare import Surroundings
+from wheelship.build.model import Surroundings
 from wheelship.build.workshop import ForeignInterpreter, Workshop
 from wheelship.debian import resolve as resolving
 from wheelship.debian.lock import DebianLock, LockedPackage, LockedSuite
@@ -28,7 +28,7 @@ from wheelship.events import Event, Warned, discard
 from wheelship.lock.errors import LockOutOfDate
 from wheelship.oci.descriptor import Descriptor
 from wheelship.oci.platform import Platform
-from wheelship.plan.make import interpreter_build
+from wheelship.plan.interpreter import interpreter_build
 from wheelship.registry.errors import PlatformMissing
 from wheelship.request.model import (
     Accelerator,

@@ -72,6 +72,19 @@ def test_other_platforms_are_refused_with_those_there_are(text: str) -> None:
     assert caught.value.hint == "use linux/amd64 or linux/arm64"
 
 
+@pytest.mark.parametrize(
+    ("machine", "architecture"),
+    [("x86_64", "amd64"), ("AMD64", "amd64"), ("aarch64", "arm64"), ("arm64", "arm64")],
+)
+def test_processors_have_several_names(machine: str, architecture: str) -> None:
+    assert Platform.of_machine(machine) == Platform(architecture)
+
+
+def test_images_are_not_built_for_every_processor() -> None:
+    with pytest.raises(InvalidPlatform, match="riscv64"):
+        Platform.of_machine("riscv64")
+
+
 def test_equal_documents_give_equal_bytes() -> None:
     """Digests are of bytes, so one document must have one encoding."""
     assert canonical_json({"b": [1, "ü"], "a": {}}) == '{"a":{},"b":[1,"ü"]}'.encode()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from wheelship.plan.make import health_probe
+from wheelship.plan.health import health_probe
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -14,8 +14,10 @@ from wheelship.debian.lock import DebianLock, Group, LockedPackage
 from wheelship.lock.model import LockedWheel
 from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
+from wheelship.plan.health import HEALTH_PATH
+from wheelship.plan.inputs import Inputs
 from wheelship.plan.layering import HEAVY_BYTES
-from wheelship.plan.make import HEALTH_PATH, Inputs, plan_image
+from wheelship.plan.make import plan_image
 from wheelship.plan.model import (
     ApplicationRecipe,
     BytecodeRecipe,

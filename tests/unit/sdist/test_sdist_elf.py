@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wheelship.sdist.elf import Needs, read_needs
+from wheelship.testing.elf import make_library
 
 
 def a_library() -> Path:
@@ -58,6 +59,12 @@ def test_what_is_no_such_file(data: bytes) -> None:
 def test_a_static_file_needs_nothing() -> None:
     head = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01", 2, 183, 1, *[0] * 10)
     assert read_needs(head) == Needs(machine="arm64")
+
+
+def test_a_dynamic_section_that_is_cut_off_is_not_half_read() -> None:
+    library = make_library("libc.so.6")
+    assert read_needs(library) == Needs(machine="amd64", libraries=("libc.so.6",))
+    assert read_needs(library[:-8]) is None
 
 
 @given(data=st.binary(max_size=400), at=st.integers(0, 64), length=st.integers(0, 4000))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from wheelship.lock.errors import LOCK_AGAIN
 from wheelship.lock.findings.model import PackageFinding, Subject
 from wheelship.lock.model import LockedWheel
 
@@ -55,4 +56,4 @@ def _floor(subject: Subject, wheel: LockedWheel, platforms: list[str]) -> Packag
         hint += f", or choose a newer base: {newer}" if target.glibc < min(minors) else ""
         return subject.finding("glibc-floor", wheel, message, hint)
     message = f"is for {', '.join(platforms)}, the image for {target.platform}"
-    return subject.finding("other-machine", wheel, message, "lock again: wheelship lock")
+    return subject.finding("other-machine", wheel, message, LOCK_AGAIN)
