@@ -95,8 +95,6 @@ def _start(choice: Choice) -> Iterator[Setting]:
     start = choice.start
     what = start.application
     meaning = "What the container runs; a list, since no shell splits it."
-    if start.env and "signal" in start.command[-1]:
-        meaning += " Started like this, and not as a mere script, it ends when it is told to."
     why = f"{start.server} serves the {what}" if what else f"the console script {start.server}"
     yield Setting(
         key="command",
@@ -104,6 +102,13 @@ def _start(choice: Choice) -> Iterator[Setting]:
         meaning=meaning,
         found=Found(value="", why=why),
     )
+    if start.stop_signal is not None:
+        yield Setting(
+            key="stop-signal",
+            value=start.stop_signal,
+            meaning="The signal that ends it; without this line SIGTERM.",
+            found=Found(value="", why=f"{start.server} tidies up on Ctrl-C, which sends it"),
+        )
     if choice.port is not None:
         yield Setting(
             key="port",

@@ -13,7 +13,7 @@ from wheelship.engine.errors import ImageNotRunnable
 from wheelship.engine.model import ImageFiles, Options
 from wheelship.oci.config import ImageConfig
 
-__all__ = ["Program", "home_of", "numeric_user", "program_of"]
+__all__ = ["Program", "home_of", "numeric_user", "program_of", "stop_signal_of"]
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PASSWD_BYTES = 1024 * 1024
@@ -56,7 +56,7 @@ def program_of(image: ImageFiles, options: Options) -> Program:
         uid=uid,
         gid=gid,
         writable=_writable((*config.volumes, *options.writable)),
-        stop_signal=_signal(config.stop_signal),
+        stop_signal=stop_signal_of(config),
     )
 
 
@@ -114,7 +114,13 @@ def _writable(paths: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _signal(name: str) -> signal.Signals:
+def stop_signal_of(config: ImageConfig) -> signal.Signals:
+    """Return the signal that engines end the image's service with.
+
+    Raises:
+        ImageNotRunnable: there is none of that name or number.
+    """
+    name = config.stop_signal
     if not name:
         return signal.SIGTERM
     try:

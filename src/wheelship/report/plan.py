@@ -39,6 +39,7 @@ def _image(view: ImageView) -> dict[str, Any]:
         ],
         "entrypoint": list(run.entrypoint),
         "command": list(run.command),
+        "stop_signal": run.stop_signal or None,
         "workdir": run.workdir,
         "ports": list(run.ports),
         "writable": list(run.volumes),

@@ -107,7 +107,9 @@ def _execute(
     if not link.recv(1):
         os._exit(NOT_STARTED)
     os.umask(0o022)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and that is inherited
+    # What is ignored stays so: Python ignores the first two, a shell in its background jobs the
+    # others, and the service might wait for them (Python then handles no SIGINT).
+    for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     with step(f"enter the directory {order['workdir']}", image=True):
         os.chdir(order["workdir"])
