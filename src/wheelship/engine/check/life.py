@@ -113,7 +113,8 @@ def stops(scene: Scene) -> Finding:
     status = scene.running.stop(grace_seconds=scene.spec.grace_seconds)
     if status is None:
         killed = f"had to be killed after {scene.spec.grace_seconds:.0f} s"
-        hint = f"the first process of a container gets no {number.name} unless it handles it"
+        name = scene.image.config.stop_signal or "SIGTERM"
+        hint = f"the first process of a container gets no {name} unless it handles it"
         if number == signal.SIGTERM:
             hint += '; one that ends on Ctrl-C needs stop-signal = "SIGINT"'
         return Finding("failed", f"{killed}: {hint}")
