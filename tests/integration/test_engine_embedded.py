@@ -219,6 +219,26 @@ def test_links_lead_nowhere_but_into_the_image(embedded: Embedded, make_image: M
         assert ask(service, "open('/link/x', 'w'); print(json.dumps(os.listdir('/data')))")
 
 
+def test_what_a_shell_ignores_in_the_background_the_service_does_not(
+    embedded: Embedded, make_image: MakeImage
+) -> None:
+    """Python handles SIGINT unless it is ignored when it starts; then only SIGKILL would end it."""
+    image = make_image(
+        port=PORT,
+        entrypoint=("python", "-c", "import time; print('up', flush=True); time.sleep(60)"),
+        command=(),
+        stop_signal="SIGINT",
+    )
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with embedded.start(image, Options(), discard) as service:
+            while not service.log(1):
+                time.sleep(0.01)
+            assert service.stop(grace_seconds=5) == 128 + signal.SIGINT
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("fields", "says"),
     [

@@ -12,6 +12,7 @@ import pytest
 
 from wheelship.oci.platform import Platform
 from wheelship.request.read import read_request
+from wheelship.request.value import parse_size
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "speech-service"
@@ -65,6 +66,58 @@ def test_the_other_configurations_of_the_rocm_page_are_accepted(tmp_path: Path) 
     variants = read_request(tmp_path, native=Platform(architecture="amd64")).variants
     assert f'base = "{variants["rocm"].base}"\n' == base
     assert variants["rocm-torch"].accelerator == "rocm"
+
+
+def measured() -> dict[tuple[str, str], tuple[str, str, str]]:
+    """Transfer, unpacked and layers of the example's images, as its README has them."""
+    text = (EXAMPLE / "README.md").read_text("utf-8")
+    row = r"^\| `([\w-]+)` \| (linux/\w+) \| ([\d.]+ \wB) \| ([\d.]+ \wB) \| (\d+) \|"
+    return {
+        (name, platform): (transfer, unpacked, layers)
+        for name, platform, transfer, unpacked, layers in re.findall(row, text, re.MULTILINE)
+    }
+
+
+def test_there_are_figures_for_each_image_and_they_are_within_its_budget() -> None:
+    request = read_request(EXAMPLE, native=Platform(architecture="amd64"))
+    images = [
+        (variant, platform)
+        for variant in request.variants.values()
+        for platform in variant.platforms
+    ]
+    assert set(measured()) == {(variant.name, str(platform)) for variant, platform in images}
+    for variant, platform in images:
+        limit = variant.budget.of(platform).transfer_bytes
+        assert limit is not None
+        assert parse_size(measured()[variant.name, str(platform)][0]) <= limit
+
+
+def test_the_sums_of_the_example_are_those_of_its_images() -> None:
+    text = " ".join((EXAMPLE / "README.md").read_text("utf-8").split())
+    sums = re.search(
+        r"They are (\S+ GB) to transfer, (\S+ GB) of it different: .*? save .*? (\S+ MB) ", text
+    )
+    assert sums is not None
+    total, different, saved = map(parse_size, sums.groups())
+    transfer = sum(parse_size(one) for one, _, _ in measured().values())
+    assert abs(total - transfer) < 15_000_000  # each figure is rounded
+    assert abs(total - different - saved) < 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("page", "variant", "platform", "form"),
+    [
+        ("cuda", "cuda", "linux/amd64", "{} to pull, {} unpacked, {} layers"),
+        ("cuda", "cuda", "linux/arm64", "for linux/arm64 {} to pull, {} unpacked, {} layers"),
+        ("rocm", "rocm", "linux/amd64", "{} to pull, {} unpacked, {} layers"),
+        ("diarize", "cpu-diarize", "linux/amd64", "| this image | {} | {} | {} |"),
+    ],
+)
+def test_the_figures_of_a_how_to_are_the_examples(
+    page: str, variant: str, platform: str, form: str
+) -> None:
+    text = (ROOT / "docs" / "how-to" / f"{page}.md").read_text("utf-8")
+    assert form.format(*measured()[variant, platform]) in " ".join(text.split())
 
 
 def test_each_excluded_package_and_variable_has_its_reason() -> None:

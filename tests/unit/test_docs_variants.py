@@ -13,7 +13,7 @@ import yaml
 from wheelship.oci.platform import Platform
 from wheelship.plan.health import HEALTH_PATH
 from wheelship.request.read import read_request
-from wheelship.variant.accelerator import accelerator_row
+from wheelship.variant.accelerator import accelerator_row, accelerator_versions
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "how-to" / "variants.md").read_text("utf-8")
@@ -50,6 +50,19 @@ def test_the_table_of_platforms_is_the_data(accelerator: str) -> None:
     machines = {"amd64": "x86_64", "arm64": "aarch64"}
     told = [machines[one.removeprefix("linux/")] for one in line[1].split(", ")]
     assert told == list(accelerator_row(accelerator).machines)
+
+
+@pytest.mark.parametrize("accelerator", ["cuda", "rocm"])
+def test_the_table_of_drivers_is_the_data(accelerator: str) -> None:
+    page = (ROOT / "docs" / "how-to" / f"{accelerator}.md").read_text("utf-8")
+    _, _, below = page.partition("| driver, or newer |\n")
+    table = below.partition("\n\n")[0]
+    known = {}
+    for version in accelerator_versions(accelerator):
+        driver = accelerator_row(accelerator, version).driver
+        assert driver is not None
+        known[version] = driver.minimum
+    assert dict(re.findall(r"^\| `([\d.]+)` \| ([\d.]+) \|$", table, re.MULTILINE)) == known
 
 
 def test_the_deployment_runs_the_image_as_it_is() -> None:

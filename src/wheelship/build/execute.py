@@ -141,6 +141,7 @@ def _assemble(plan: ImagePlan, records: dict[Digest, LayerRecord]) -> Image:
         ports=run.ports,
         volumes=run.volumes,
         labels=run.labels,
+        stop_signal=run.stop_signal,
         healthcheck=run.healthcheck,
         history=tuple(_history(plan, layer) for layer in planned),
     )

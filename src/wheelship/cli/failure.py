@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -17,10 +18,16 @@ __all__ = ["OutputLost", "render_bug", "render_failure", "render_lost_output", "
 _RED, _BOLD, _CYAN, _PLAIN = "\x1b[31m", "\x1b[1m", "\x1b[36m", "\x1b[0m"
 
 
-def render_failure(error: WheelshipError, settings: Settings) -> int:
-    """Write ``error`` and return its exit status."""
+def render_failure(
+    error: WheelshipError, settings: Settings, beside: Mapping[str, Any] | None = None
+) -> int:
+    """Write ``error`` and return its exit status.
+
+    ``beside`` is what the JSON document has beside ``error``: what was done before it.
+    """
     if settings.json:
-        sys.stdout.write(json.dumps({"error": _document(error)}, indent=2) + "\n")
+        document = {"error": _document(error), **(beside or {})}
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
         sys.stderr.write(_text(error, colored=settings.colored))
     if settings.verbose:

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wheelship.cli.failure import render_failure
 from wheelship.cli.options import insecure_option
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
+from wheelship.errors import WheelshipError
 
 if TYPE_CHECKING:
     from wheelship.build.locks import VariantLocked
@@ -109,6 +111,11 @@ def command(  # noqa: PLR0913, PLR0917 - click passes one argument per option
                     )
             finally:
                 store.close()
+    except WheelshipError as error:
+        if not (settings.json and changes):
+            raise
+        locked = lock_document(changes, written=not dry_run)
+        raise click.exceptions.Exit(render_failure(error, settings, {"locked": locked})) from error
     finally:
         # What was locked before a variant failed is locked, and has to be known.
         if not settings.json:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Variables and writable directories of an existing Dockerfile, and of database addresses."""
+"""Variables, stop signal and writable directories, from Dockerfiles and addresses of databases."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from wheelship.discover.dockerfile import Dockerfile, split_words
 from wheelship.discover.model import Found, Place
 from wheelship.errors import InputError
 from wheelship.request.code import Module
-from wheelship.request.value import parse_absolute
+from wheelship.request.value import parse_absolute, parse_signal
 
-__all__ = ["find_env", "find_writable"]
+__all__ = ["find_env", "find_stop_signal", "find_writable"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _OURS = re.compile(
@@ -51,6 +51,19 @@ def find_env(
             else:
                 env[name] = Found(value=value, why="ENV", place=place)
     return tuple(env.items()), tuple(remarks)
+
+
+def find_stop_signal(dockerfile: Dockerfile | None) -> Found[str] | None:
+    """Return the signal that a Dockerfile names, unless it is the one engines send anyway."""
+    instruction = None if dockerfile is None else dockerfile.last("STOPSIGNAL")
+    if dockerfile is None or instruction is None:
+        return None
+    try:
+        name = parse_signal("SIG" + instruction.text.strip().upper().removeprefix("SIG"))
+    except InputError:  # a number, a variable
+        return None
+    place = Place(dockerfile.path, instruction.line)
+    return None if name == "SIGTERM" else Found(value=name, why="STOPSIGNAL", place=place)
 
 
 def find_writable(

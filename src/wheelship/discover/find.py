@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wheelship.discover.accelerator import find_variants
 from wheelship.discover.dockerfile import read_dockerfiles
-from wheelship.discover.environment import find_env, find_writable
+from wheelship.discover.environment import find_env, find_stop_signal, find_writable
 from wheelship.discover.health import find_health
 from wheelship.discover.model import Discovery, Found, Place
 from wheelship.discover.packages import system_packages
@@ -73,6 +73,7 @@ def discover(root: Path) -> Discovery:
         system_packages=kept,
         dropped_packages=dropped,
         env=env,
+        stop_signal=find_stop_signal(main),
         writable=writable,
         remarks=(*_warnings(start), *remarks, *about_python, *about_env, *about_files),
     )

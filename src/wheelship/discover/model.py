@@ -72,6 +72,7 @@ class Discovery:
         system_packages: Debian packages that an existing Dockerfile installs for run time.
         dropped_packages: those it installs that the image needs not, or cannot have.
         env: variables of an existing Dockerfile, by name.
+        stop_signal: of an existing Dockerfile; None where SIGTERM is right, or nothing is known.
         writable: absolute directories.
         remarks: what the user should know, one sentence each.
     """
@@ -88,6 +89,7 @@ class Discovery:
     system_packages: tuple[Found[str], ...] = ()
     dropped_packages: tuple[Found[str], ...] = ()
     env: tuple[tuple[str, Found[str]], ...] = ()
+    stop_signal: Found[str] | None = None
     writable: tuple[Found[str], ...] = ()
     remarks: tuple[Found[str], ...] = ()
 

@@ -84,6 +84,7 @@ def propose(discovery: Discovery, choice: Choice) -> Proposal:
     """Return the table for the project, nothing in it that would hold without it."""
     settings = [
         *_start(choice),
+        *_stop_signal(discovery, choice.start),
         *_dependencies(discovery),
         *_surroundings(discovery, choice),
         *_variants(discovery.variants),
@@ -95,8 +96,6 @@ def _start(choice: Choice) -> Iterator[Setting]:
     start = choice.start
     what = start.application
     meaning = "What the container runs; a list, since no shell splits it."
-    if start.env and "signal" in start.command[-1]:
-        meaning += " Started like this, and not as a mere script, it ends when it is told to."
     why = f"{start.server} serves the {what}" if what else f"the console script {start.server}"
     yield Setting(
         key="command",
@@ -117,6 +116,20 @@ def _start(choice: Choice) -> Iterator[Setting]:
             value=choice.health.value,
             meaning="Who asks this path learns whether the service is well.",
             found=choice.health,
+        )
+
+
+def _stop_signal(discovery: Discovery, start: Start) -> Iterator[Setting]:
+    found = discovery.stop_signal
+    if found is None and start.stop_signal is not None:
+        why = f"{start.server} tidies up on Ctrl-C, which sends it"
+        found = Found(value=start.stop_signal, why=why)
+    if found is not None:
+        yield Setting(
+            key="stop-signal",
+            value=found.value,
+            meaning="The signal that ends it; without this line SIGTERM.",
+            found=found,
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import socket
 import subprocess
 import threading
@@ -107,7 +106,7 @@ class Supervisor:
         status: int | None = self._ask({"do": "poll", "pid": pid})["status"]
         return status
 
-    def signal(self, pid: int, number: signal.Signals) -> None:
+    def signal(self, pid: int, number: int) -> None:
         """Send a signal; nothing happens when the process has ended."""
         self._ask({"do": "signal", "pid": pid, "signal": int(number)})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,12 @@ from wheelship.engine.errors import ImageNotRunnable
 from wheelship.engine.model import ImageFiles, Options
 from wheelship.oci.config import ImageConfig
 
-__all__ = ["Program", "home_of", "numeric_user", "program_of"]
+__all__ = ["Program", "home_of", "numeric_user", "program_of", "stop_signal_of"]
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PASSWD_BYTES = 1024 * 1024
 _ID_MAX = 2**32 - 2
+_REAL_TIME = re.compile(r"(RTMIN|RTMAX)([+-]\d{1,2})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,7 @@ class Program:
     uid: int
     gid: int
     writable: tuple[str, ...]
-    stop_signal: signal.Signals
+    stop_signal: int
 
 
 def program_of(image: ImageFiles, options: Options) -> Program:
@@ -56,7 +58,7 @@ def program_of(image: ImageFiles, options: Options) -> Program:
         uid=uid,
         gid=gid,
         writable=_writable((*config.volumes, *options.writable)),
-        stop_signal=_signal(config.stop_signal),
+        stop_signal=stop_signal_of(config),
     )
 
 
@@ -114,14 +116,26 @@ def _writable(paths: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _signal(name: str) -> signal.Signals:
-    if not name:
-        return signal.SIGTERM
-    try:
-        return (
-            signal.Signals(int(name))
-            if name.isdigit()
-            else signal.Signals["SIG" + name.removeprefix("SIG")]
-        )
-    except (KeyError, ValueError) as error:
-        raise ImageNotRunnable(f"the image's stop signal {name!r} does not exist") from error
+def stop_signal_of(config: ImageConfig) -> int:
+    """Return the number of the signal that engines end the image's service with.
+
+    Read as Docker does: a name with or without ``SIG`` in any case, a real-time signal counted from
+    either end (``RTMIN+3``), or a number.
+
+    Raises:
+        ImageNotRunnable: there is no such signal.
+    """
+    name = config.stop_signal.upper().removeprefix("SIG") or "TERM"
+    real_time = _REAL_TIME.fullmatch(name)
+    if real_time is not None:
+        number = int(signal.Signals["SIG" + real_time[1]]) + int(real_time[2])
+        known = signal.SIGRTMIN <= number <= signal.SIGRTMAX
+    elif name.isdecimal():
+        number = int(name)
+        known = number in signal.valid_signals()
+    else:
+        number = signal.Signals.__members__.get(f"SIG{name}", 0)
+        known = number != 0
+    if not known:
+        raise ImageNotRunnable(f"the image's stop signal {config.stop_signal!r} does not exist")
+    return number

@@ -67,7 +67,7 @@ class SandboxedService:
         resources: ExitStack,
         *,
         log: BinaryIO,
-        stop_signal: signal.Signals,
+        stop_signal: int,
         unproven: Mapping[Claim, str],
         translate: Callable[[Sequence[str]], Sequence[str]],
         clock: Clock,

@@ -143,7 +143,10 @@ class LayerPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
-    """How the image is run (image-spec, config.md); durations inside are seconds."""
+    """How the image is run (image-spec, config.md); durations inside are seconds.
+
+    ``stop_signal`` is a name, empty where none is given: engines then send SIGTERM.
+    """
 
     env: tuple[tuple[str, str], ...]
     entrypoint: tuple[str, ...]
@@ -154,6 +157,7 @@ class RunConfig:
     volumes: tuple[str, ...]
     labels: tuple[tuple[str, str], ...]
     healthcheck: Healthcheck | None
+    stop_signal: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,7 @@ def run_of(inputs: Inputs) -> RunConfig:
         entrypoint=variant.entrypoint or (),
         command=variant.command or (),
         user="{}:{}".format(*variant.user),
+        stop_signal=variant.stop_signal or "",
         workdir=variant.workdir,
         ports=() if variant.port is None else (variant.port,),
         volumes=tuple(sorted(variant.writable)),

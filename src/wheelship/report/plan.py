@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from wheelship.report.forecast import Size, Total
@@ -39,6 +40,7 @@ def _image(view: ImageView) -> dict[str, Any]:
         ],
         "entrypoint": list(run.entrypoint),
         "command": list(run.command),
+        "stop_signal": run.stop_signal or None,
         "workdir": run.workdir,
         "ports": list(run.ports),
         "writable": list(run.volumes),
@@ -71,6 +73,7 @@ def _image(view: ImageView) -> dict[str, Any]:
             "compose": list(view.hint.compose),
             "kubernetes": list(view.hint.kubernetes),
             "needs": view.hint.needs,
+            "driver": None if view.hint.driver is None else asdict(view.hint.driver),
         },
     }
 

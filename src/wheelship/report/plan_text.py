@@ -139,6 +139,8 @@ def _runs(view: ImageView) -> Iterator[tuple[str, str]]:
     if run.entrypoint:
         yield "entrypoint", shlex.join(run.entrypoint)
     yield "command", shlex.join(run.command) or "none"
+    if run.stop_signal:
+        yield "stopped by", run.stop_signal
     yield "user", run.user
     yield "workdir", run.workdir
     yield "port", ", ".join(map(str, run.ports)) or "none"

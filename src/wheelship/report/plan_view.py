@@ -21,6 +21,7 @@ from wheelship.report.run_hint import RunHint, run_hint
 from wheelship.report.why import Graph, debian_graph, python_graph
 from wheelship.request.model import Request
 from wheelship.store.store import Store
+from wheelship.variant.accelerator import accelerator_row
 
 __all__ = [
     "BudgetView",
@@ -143,6 +144,7 @@ def _view(
     layers = tuple(_layer(one, sizes, python, debian) for one in found)
     real = [one for one in found if one.state != "empty"]
     reference = f"{request.repository or plan.name}:{plan.variant}"
+    release = accelerator_row(variant.accelerator, variant.accelerator_version)
     return ImageView(
         prepared=prepared,
         reference=reference,
@@ -151,7 +153,7 @@ def _view(
         missing=tuple(missing.values()),
         variables=variables(prepared),
         budget=_budget(plan, total(real), len(real)),
-        hint=run_hint(plan, variant.accelerator, reference),
+        hint=run_hint(plan, release, reference),
         python=python,
         debian=debian,
     )

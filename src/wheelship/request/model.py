@@ -203,6 +203,7 @@ class Variant:
         python: ``"3.11"`` or ``"3.13"``.
         accelerator_version: ``"13.0"`` for CUDA and the like; None for the CPU.
         command / entrypoint: argument vectors; None = none given.
+        stop_signal: name of the signal that ends the service; None = SIGTERM, as engines do.
         env: the user's own variables, which win over those of the accelerator's data.
         user: ``(uid, gid)``.
         writable: absolute directories the service may write to.
@@ -236,6 +237,7 @@ class Variant:
     exclude: tuple[str, ...] = ()
     command: tuple[str, ...] | None = None
     entrypoint: tuple[str, ...] | None = None
+    stop_signal: str | None = None
     env: dict[str, str]
     port: int | None = None
     workdir: str = "/app"

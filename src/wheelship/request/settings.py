@@ -23,6 +23,7 @@ from wheelship.request.value import (
     parse_debian_name,
     parse_glob,
     parse_relative,
+    parse_signal,
     parse_url,
     parse_user,
 )
@@ -61,6 +62,7 @@ COMMON_KEYS = frozenset(
         "requirements",
         "sdist",
         "slim",
+        "stop-signal",
         "system-packages",
         "torch-index",
         "user",
@@ -102,6 +104,7 @@ class Settings(TypedDict):
     entrypoint: tuple[str, ...] | None
     env: dict[str, str] | None
     port: int | None
+    stop_signal: str | None
     workdir: str | None
     user: tuple[int, int] | None
     writable: tuple[str, ...] | None
@@ -141,6 +144,7 @@ def read_settings(table: Table, root: Path) -> Settings:
         entrypoint=_arguments(table, "entrypoint"),
         env=_env(table),
         port=table.integer("port", low=1, high=65535),
+        stop_signal=table.parsed("stop-signal", parse_signal),
         workdir=table.parsed("workdir", parse_absolute),
         user=table.parsed("user", parse_user),
         writable=table.each("writable", parse_absolute),

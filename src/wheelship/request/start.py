@@ -34,6 +34,9 @@ _BRINGS |= {f"fastapi[{extra}]": "uvicorn" for extra in ("standard", "all")}
 _USUAL_PORTS = {"Gradio": 7860, "Streamlit": 8501}
 _DEFAULT_PORT = 8000
 _ANY = "0.0.0.0"  # noqa: S104 - inside a container, "all interfaces" is its own
+# Of all servers only Gradio does not handle SIGTERM, which the kernel then keeps from the first
+# process of a container; what Ctrl-C sends is handled by Python itself.
+_INTERRUPT = "SIGINT"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -51,6 +54,7 @@ class Start:
         command: argument vector.
         port: where it will listen; None for a console script, which need not listen at all.
         env: variables that make it listen there.
+        stop_signal: the signal that it ends on, where that is not SIGTERM.
         server: the package that serves, or the console script's name.
         application: what it serves; None for a console script.
         warnings: what will not work as it stands, one clause each.
@@ -60,6 +64,7 @@ class Start:
     server: str
     port: int | None = None
     env: Mapping[str, str] = field(default_factory=dict)
+    stop_signal: str | None = None
     application: Application | None = None
     warnings: tuple[str, ...] = ()
 
@@ -97,7 +102,7 @@ def default_start(
         else:
             found = f"applications were found: {', '.join(str(one.application) for one in rivals)}"
         message = f"there is no command, and several {found}"
-        raise NoCommand(message, hint=command_line(best.command))
+        raise NoCommand(message, hint=command_line(best.command, best.stop_signal))
     return best
 
 
@@ -127,9 +132,10 @@ def possible_starts(
     return starts
 
 
-def command_line(command: Collection[str]) -> str:
-    """Return the line of the table that sets ``command``."""
-    return f"command = [{', '.join(map(quoted, command))}]"
+def command_line(command: Collection[str], stop_signal: str | None = None) -> str:
+    """Return the line of the table that sets ``command``, and the one for its stop signal."""
+    line = f"command = [{', '.join(map(quoted, command))}]"
+    return line if stop_signal is None else f"{line}\nstop-signal = {quoted(stop_signal)}"
 
 
 def _rank(start: Start) -> tuple[int, ...]:
@@ -161,6 +167,7 @@ def _start(application: Application, server: str, port: int | None) -> Start:
         server=server,
         port=number,
         env=env,
+        stop_signal=_INTERRUPT if server == "gradio" else None,
         application=application,
         warnings=tuple(_warnings(application, server, port)),
     )
@@ -198,25 +205,9 @@ def _serve(server: str, application: Application, port: int) -> tuple[str, ...]:
 
 def _run(script: Application, port: int) -> tuple[str, ...]:
     if script.framework == "Gradio":
-        return _interruptible(script)
+        return ("python", script.path) if script.placed else ("python", "-m", script.module)
     options = ("--server.headless", "true", "--server.address", _ANY, "--server.port", str(port))
     return ("streamlit", "run", script.path, *options)
-
-
-def _interruptible(script: Application) -> tuple[str, ...]:
-    """Return the command for a script that SIGTERM ends as Ctrl-C would.
-
-    The kernel keeps SIGTERM from the first process of a container unless that handles it, and
-    Python does not: Gradio, which tidies up on Ctrl-C, would be killed after ten seconds.
-    """
-    code = "import runpy, signal, sys; signal.signal(signal.SIGTERM, signal.default_int_handler); "
-    if not script.placed:
-        run = f"runpy.run_module({script.module!r}, run_name='__main__', alter_sys=True)"
-        return ("python", "-c", code + run)
-    folder = script.path.rpartition("/")[0]
-    if folder:  # as for any script, its neighbours can be imported
-        code += f"sys.path.insert(0, {folder!r}); "
-    return ("python", "-c", f"{code}runpy.run_path({script.path!r}, run_name='__main__')")
 
 
 def _nothing(project: Project, applications: Collection[Application], port: int) -> NoCommand:
@@ -230,7 +221,7 @@ def _nothing(project: Project, applications: Collection[Application], port: int)
             hint=place or hint,
         )
     message = "there is no command, and no web application was found in the code"
-    return NoCommand(message, hint=command_line(_example(project, port)))
+    return NoCommand(message, hint=command_line(*_example(project, port)))
 
 
 def _bringing(project: Project, server: str) -> str | None:
@@ -242,12 +233,12 @@ def _bringing(project: Project, server: str) -> str | None:
     return None
 
 
-def _example(project: Project, port: int) -> tuple[str, ...]:
-    """Return the command that most likely only needs a name corrected."""
+def _example(project: Project, port: int) -> tuple[tuple[str, ...], str | None]:
+    """Return the command that most likely only needs a name corrected, and its stop signal."""
     names = {requirement_name(requirement) for requirement in project.dependencies}
     if "streamlit" in names:
         options = ("--server.address", _ANY, "--server.port", str(port))
-        return ("streamlit", "run", "app.py", *options)
+        return ("streamlit", "run", "app.py", *options), None
     if "gradio" in names:
-        return ("python", "app.py")
-    return ("uvicorn", "package.module:app", "--host", _ANY, "--port", str(port))
+        return ("python", "app.py"), _INTERRUPT
+    return ("uvicorn", "package.module:app", "--host", _ANY, "--port", str(port)), None

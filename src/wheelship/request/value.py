@@ -21,6 +21,7 @@ __all__ = [
     "parse_glob",
     "parse_relative",
     "parse_repository",
+    "parse_signal",
     "parse_size",
     "parse_url",
     "parse_user",
@@ -41,6 +42,11 @@ _MAXIMUM_BYTES = 2**63 - 1
 _MAXIMUM_ID = 2**32 - 2  # 2**32 - 1 is (uid_t)-1, "no user"
 _LONGEST_SECONDS = 24 * 3600
 _RESERVED = ("/proc", "/sys", "/dev", "/opt/venv")
+# Linux's, whatever system the image is built on, without the two that no program can handle.
+_SIGNAL = re.compile(
+    "SIG(?:HUP|INT|QUIT|ILL|TRAP|ABRT|BUS|FPE|USR1|SEGV|USR2|PIPE|ALRM|TERM|STKFLT|CHLD|CONT|TSTP"
+    "|TTIN|TTOU|URG|XCPU|XFSZ|VTALRM|PROF|WINCH|IO|PWR|SYS)"
+)
 
 
 def parse_size(value: str | int) -> int:
@@ -84,6 +90,21 @@ def parse_user(text: str) -> tuple[int, int]:
     if not all(0 <= number <= _MAXIMUM_ID for number in numbers):
         raise InvalidValue(f"{text!r} is not uid:gid in numbers", hint='user = "65532:65532"')
     return numbers
+
+
+def parse_signal(text: str) -> str:
+    """Return the name of a signal that a program on Linux can handle, such as ``"SIGINT"``.
+
+    Only the full name is taken: it is what image-spec (config.md, "StopSignal") shows.
+    """
+    if _SIGNAL.fullmatch(text):
+        return text
+    if text in ("SIGKILL", "SIGSTOP"):
+        message = f"{text!r} cannot be handled, so the service could not tidy up"
+        raise InvalidValue(message, hint='stop-signal = "SIGTERM"')
+    name = "SIG" + text.strip().upper().removeprefix("SIG")
+    usual = name if _SIGNAL.fullmatch(name) else "SIGINT"
+    raise InvalidValue(f"{text!r} is no name of a signal", hint=f'stop-signal = "{usual}"')
 
 
 def parse_absolute(text: str) -> str:

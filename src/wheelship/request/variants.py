@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from wheelship.errors import InputError
 from wheelship.oci.platform import Platform
@@ -49,7 +50,7 @@ class VariantReader:
         settings = merge(self._general, read_settings(table, self._project.root))
         at = _Places(table, self._table)
         project, files = self._own_requirements(settings)
-        command, port, env = self._start(project, settings, at)
+        command, port, env, stop_signal = self._start(project, settings, at)
         extras = self._chosen(settings["extras"], self._project.extras, at, "extras")
         groups = self._chosen(settings["groups"], self._project.groups, at, "groups")
         self._check_conflicts(extras, groups, at)
@@ -83,6 +84,7 @@ class VariantReader:
             exclude=exclude,
             command=command,
             entrypoint=settings["entrypoint"],
+            stop_signal=stop_signal,
             env=env,
             port=port,
             workdir=settings["workdir"] or "/app",
@@ -132,13 +134,16 @@ class VariantReader:
                     hint="choose one of them; variants can choose different ones",
                 )
 
-    def _start(
-        self, project: Project, settings: Settings, at: _Places
-    ) -> tuple[tuple[str, ...] | None, int | None, dict[str, str]]:
-        """Return command, port and variables; without a command, those that its code calls for."""
-        env = settings["env"] or {}
+    def _start(self, project: Project, settings: Settings, at: _Places) -> _Run:
+        """Return what the table says; without a command, what the project's code calls for."""
+        given = _Run(
+            command=settings["command"],
+            port=settings["port"],
+            env=settings["env"] or {},
+            stop_signal=settings["stop_signal"],
+        )
         if not settings["keys"].isdisjoint({"command", "entrypoint"}):
-            return settings["command"], settings["port"], env
+            return given
         from wheelship.request.start import NoCommand, default_start
 
         extras, groups = settings["extras"] or (), settings["groups"] or ()
@@ -146,10 +151,15 @@ class VariantReader:
             start = default_start(project, settings["port"], extras, groups)
         except NoCommand as error:
             at.report("command", error.message, hint=at.pasteable(error.hint or ""))
-            return None, settings["port"], env
+            return given
         if start.note not in self.notes:
             self.notes.append(start.note)
-        return start.command, settings["port"] or start.port, {**start.env, **env}
+        return _Run(
+            command=start.command,
+            port=given.port or start.port,
+            env={**start.env, **given.env},
+            stop_signal=given.stop_signal or start.stop_signal,
+        )
 
     def _python(self, settings: Settings, at: _Places, base: str) -> str:
         """Return the chosen Python, or the newest that the project allows.
@@ -236,6 +246,15 @@ class VariantReader:
                 at.report("platforms", "this machine's is not known", hint='["linux/amd64"]')
                 self._native = Platform("amd64")
         return self._native
+
+
+class _Run(NamedTuple):
+    """How the service is started and ended."""
+
+    command: tuple[str, ...] | None
+    port: int | None
+    env: dict[str, str]
+    stop_signal: str | None
 
 
 class _Places:

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from wheelship.testing.wheel import make_wheel
@@ -128,6 +129,21 @@ def test_a_variant_that_fails_takes_nothing_from_the_others(site: Any) -> None:
     assert not (site.root / "pylock.bad.toml").exists()
 
 
+def test_what_was_locked_stands_beside_the_error_in_json(site: Any) -> None:
+    publish_two_generations(site)
+    bad = '[tool.wheelship.variants.bad]\naccelerator = "cpu"\nrequirements = ["bad.txt"]\n'
+    site.project("app", table=bad + TWO)
+    (site.root / "bad.txt").write_text("absent-package\n")
+    document = json.loads(site.run("lock", str(site.root), "--json", status=3).out)
+    jsonschema.validate(document, json.loads((SCHEMAS / "error.json").read_text()))
+    jsonschema.validate(document["locked"], json.loads((SCHEMAS / "lock.json").read_text()))
+    assert document["error"]["code"] == "unresolvable"
+    assert set(document["locked"]["variants"]) == {"cpu", "slim"}
+    assert document["locked"]["written"] is True
+    alone = site.run("lock", str(site.root), "--variant", "bad", "--json", status=3)
+    assert set(json.loads(alone.out)) == {"error"}
+
+
 def test_several_failures_are_all_told(site: Any) -> None:
     site.project("absent-package", table=TWO)
     done = site.run("lock", str(site.root), status=3)
@@ -229,10 +245,9 @@ def test_a_package_that_is_not_locked_cannot_be_upgraded(site: Any) -> None:
 def test_a_path_after_upgrade_is_explained(site: Any) -> None:
     site.run("lock", "--upgrade", str(site.root), status=2)
     done = site.run("lock", "--upgrade", str(site.root), "--json", status=2)
-    assert (
-        f"write the path first: wheelship lock {site.root}"
-        in json.loads(done.out)["error"]["message"]
-    )
+    document = json.loads(done.out)
+    jsonschema.validate(document, json.loads((SCHEMAS / "error.json").read_text()))
+    assert f"write the path first: wheelship lock {site.root}" in document["error"]["message"]
 
 
 # Are the locks current?

@@ -28,6 +28,7 @@ TABLE = """
 port = 8000
 health = { path = "/healthz" }
 writable = ["/data"]
+stop-signal = "SIGINT"
 omit = { beta = ["beta/tests/**"] }
 env = { LANG = "de_DE.UTF-8", MODE = "fast" }
 

@@ -21,9 +21,6 @@ pytestmark = pytest.mark.integration
 
 SHAPES = Path(__file__).parents[2] / "shapes"
 NETWORK = 4
-INTERRUPTIBLE = (
-    "import runpy, signal, sys; signal.signal(signal.SIGTERM, signal.default_int_handler); "
-)
 EXPECTED: dict[str, dict[str, object]] = {
     "console-script": {"command": ["nightly"]},
     "fastapi-requirements": {
@@ -42,11 +39,8 @@ EXPECTED: dict[str, dict[str, object]] = {
         "extras": ["server"],
     },
     "gradio-script": {
-        "command": [
-            "python",
-            "-c",
-            f"{INTERRUPTIBLE}runpy.run_path('app.py', run_name='__main__')",
-        ],
+        "command": ["python", "app.py"],
+        "stop-signal": "SIGINT",
         "port": 7860,
         "health": "/",
         "env": {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "7860"},  # noqa: S104

@@ -100,6 +100,7 @@ class Yard:
                 volumes=("/data",),
                 labels=(),
                 healthcheck=None,
+                stop_signal="SIGINT",
             ),
             annotations=(),
             created="1980-01-01T00:00:00Z",

@@ -44,6 +44,7 @@ def test_a_built_image_is_valid_and_holds_what_was_planned(
     assert problems_of_layout(tmp_path / "dist") == []
     stored = read_layout(tmp_path / "dist", "cpu")
     assert stored.config.user == "65532:65532"
+    assert stored.config.stop_signal == "SIGINT"
     names: dict[str, tarfile.TarInfo] = {}
     for one in stored.layers:
         with tarfile.open(one.path) as archive:

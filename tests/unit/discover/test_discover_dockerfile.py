@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wheelship.discover.dockerfile import read_dockerfiles
-from wheelship.discover.environment import find_env, find_writable
+from wheelship.discover.environment import find_env, find_stop_signal, find_writable
 from wheelship.discover.model import Discovery
 from wheelship.discover.packages import system_packages
 from wheelship.discover.port import find_ports
+from wheelship.discover.propose import propose, settle
 
 Find = Callable[[Mapping[str, str]], Discovery]
 Project = Callable[[Mapping[str, str]], Path]
@@ -117,6 +118,28 @@ def test_directories(project: Project) -> None:
     assert [one.value for one in found] == ["/data", "/data/more", "/srv/files"]
 
 
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("STOPSIGNAL SIGQUIT", ("SIGQUIT", "STOPSIGNAL (Dockerfile:2)")),
+        ("STOPSIGNAL quit", ("SIGQUIT", "STOPSIGNAL (Dockerfile:2)")),
+        ("STOPSIGNAL SIGTERM", None),
+        ("STOPSIGNAL SIGKILL", None),
+        ("STOPSIGNAL $SIGNAL", None),
+        ("STOPSIGNAL 9", None),
+        ("USER app", None),
+    ],
+)
+def test_the_stop_signal(find: Find, line: str, value: tuple[str, str] | None) -> None:
+    found = find({**FASTAPI, "Dockerfile": f"FROM x\n{line}\n"})
+    stop = found.stop_signal
+    assert (None if stop is None else (stop.value, str(stop))) == value
+    assert found.start is not None
+    proposed = propose(found, settle(found, found.start)).settings
+    settings = [one.value for one in proposed if one.key == "stop-signal"]
+    assert settings == ([] if value is None else [value[0]])
+
+
 def test_databases_in_files(find: Find) -> None:
     code = (
         "\nA = 'sqlite:////var/lib/shop/shop.db'\nB = 'sqlite:///./local.db'\nC = 'sqlite://'\n"
@@ -157,5 +180,6 @@ def test_no_dockerfile_is_too_strange(text: str, tmp_path_factory: pytest.TempPa
     (found,) = read_dockerfiles(root)
     system_packages(found)
     find_env(found)
+    find_stop_signal(found)
     find_writable(found, ())
     assert all(0 < one.value <= 65535 for one in find_ports(root, found, ()))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from wheelship.discover.model import Discovery, Runtime
+from wheelship.discover.propose import propose, settle
 from wheelship.variant.accelerator import accelerator_versions
 
 Find = Callable[[Mapping[str, str]], Discovery]
@@ -140,6 +141,8 @@ def test_the_port_the_code_insists_on_is_the_only_one(find: Find) -> None:
     assert [one.value for one in found.ports] == [7001]
     assert found.start is not None
     assert found.start.port == 7001
+    settings = {one.key: one.value for one in propose(found, settle(found, found.start)).settings}
+    assert (settings["command"], settings["stop-signal"]) == (("python", "app.py"), "SIGINT")
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,8 @@ FACTS_OF_A_GOOD_SERVICE = {
 
 KILLED = (
     "had to be killed after 10 s: "
-    "the first process of a container gets no SIGTERM unless it handles it"
+    "the first process of a container gets no SIGTERM unless it handles it; "
+    'one that ends on Ctrl-C needs stop-signal = "SIGINT"'
 )
 
 
@@ -145,6 +146,7 @@ def run(
     user: str = "65532:65532",
     port: int | None = None,
     imports: tuple[str, ...] = (),
+    stop_signal: str = "",
 ) -> CheckReport:
     nothing = Digest.of(b"")
     image = ImageFiles(
@@ -158,6 +160,7 @@ def run(
             user=user,
             volumes=("/data",),
             ports=() if port is None else (port,),
+            stop_signal=stop_signal,
             healthcheck=Healthcheck(
                 test=test,
                 interval_seconds=30,
@@ -405,3 +408,14 @@ def test_stopping(status: int | None, outcome: str, detail: str) -> None:
     report = run(Service(Time(), stop_status=status))
     assert found(report, "stops") == (outcome, detail)
     assert (report.stop_seconds is None) == (outcome == "failed")
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(0, "passed"), (130, "passed"), (143, "failed")])
+def test_stopping_by_another_signal(status: int, outcome: str) -> None:
+    report = run(Service(Time(), stop_status=status), stop_signal="SIGINT")
+    assert found(report, "stops")[0] == outcome
+
+
+def test_a_hint_for_one_signal_is_none_for_another() -> None:
+    report = run(Service(Time(), stop_status=None), stop_signal="SIGINT")
+    assert found(report, "stops")[1].endswith("gets no SIGINT unless it handles it")

@@ -86,10 +86,16 @@ def test_other_users_are_refused(user: str) -> None:
         ("SIGINT", signal.SIGINT),
         ("QUIT", signal.SIGQUIT),
         ("2", signal.SIGINT),
+        ("sigint", signal.SIGINT),
+        ("SIGRTMIN", signal.SIGRTMIN),
+        ("SIGRTMIN+3", signal.SIGRTMIN + 3),
+        ("RTMAX-1", signal.SIGRTMAX - 1),
+        ("37", 37),
     ],
 )
-def test_stop_signals(name: str, expected: signal.Signals) -> None:
-    assert program_of(image(stop_signal=name), Options()).stop_signal is expected
+def test_stop_signals(name: str, expected: int) -> None:
+    """As Docker reads them; systemd as a service is ended by ``SIGRTMIN+3``."""
+    assert program_of(image(stop_signal=name), Options()).stop_signal == expected
 
 
 @pytest.mark.parametrize(
@@ -102,6 +108,9 @@ def test_stop_signals(name: str, expected: signal.Signals) -> None:
         ({"volumes": ("data",)}, "writable directory 'data'"),
         ({"stop_signal": "SIGX"}, "'SIGX' does not exist"),
         ({"stop_signal": "99"}, "'99' does not exist"),
+        ({"stop_signal": "0"}, "'0' does not exist"),
+        ({"stop_signal": "SIGRTMIN-1"}, "'SIGRTMIN-1' does not exist"),
+        ({"stop_signal": "SIGRTMAX+1"}, "'SIGRTMAX\\+1' does not exist"),
     ],
 )
 def test_configurations_without_sense_are_refused(fields: dict[str, object], says: str) -> None:

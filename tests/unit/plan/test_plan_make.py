@@ -436,6 +436,13 @@ def test_the_user_s_variables_win() -> None:
     assert list(env) == sorted(env)
 
 
+def test_the_stop_signal_changes_no_layer() -> None:
+    assert plan_image(INPUTS).run.stop_signal == ""
+    inputs = variant(stop_signal="SIGINT")
+    assert plan_image(inputs).run.stop_signal == "SIGINT"
+    assert keys_of(inputs) == keys_of(INPUTS)
+
+
 def test_no_command_and_no_port_are_left_empty() -> None:
     run = plan_image(variant(command=None, port=None)).run
     assert (run.command, run.ports, run.healthcheck) == ((), (), None)

@@ -16,6 +16,7 @@ import yaml
 from wheelship.plan.model import ImagePlan
 from wheelship.report.run_hint import run_hint
 from wheelship.request.model import Accelerator
+from wheelship.variant.accelerator import accelerator_row, accelerator_versions
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "how-to" / "variants.md").read_text("utf-8")
 DATA: dict[str, dict[str, Any]] = tomllib.loads(
@@ -58,7 +59,9 @@ def _limits(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_command_publishes_the_ports_and_names_the_image() -> None:
-    hint = run_hint(plan(8000, 9000), Accelerator.ROCM, "registry.example.org/team/demo:rocm")
+    hint = run_hint(
+        plan(8000, 9000), accelerator_row("rocm"), "registry.example.org/team/demo:rocm"
+    )
     words = shlex.split(hint.docker)
     assert words[:3] == ["docker", "run", "--rm"]
     assert [words[at + 1] for at, one in enumerate(words) if one == "-p"] == [
@@ -67,3 +70,17 @@ def test_the_command_publishes_the_ports_and_names_the_image() -> None:
     ]
     assert words[words.index("--group-add") + 1] == "$(stat -c %g /dev/kfd)"
     assert words[-1] == "registry.example.org/team/demo:rocm"
+
+
+@pytest.mark.parametrize("accelerator", ["cuda", "rocm"])
+def test_what_the_machine_needs_names_the_oldest_driver_of_the_release(accelerator: str) -> None:
+    for version in accelerator_versions(accelerator):
+        row = accelerator_row(accelerator, version)
+        hint = run_hint(plan(), row, "demo")
+        assert hint.driver == row.driver is not None
+        assert f"{hint.driver.name} {hint.driver.minimum} or newer" in hint.needs
+
+
+def test_without_an_accelerator_nothing_is_needed() -> None:
+    hint = run_hint(plan(), accelerator_row("cpu"), "demo")
+    assert (hint.needs, hint.driver) == ("", None)

@@ -132,7 +132,7 @@ def test_no_command_is_looked_for_when_there_is_an_entrypoint(read: Read) -> Non
         (
             {"requirements.txt": "gradio", "app.py": ""},
             "no web application was found",
-            'command = ["python", "app.py"]',
+            'command = ["python", "app.py"]\nstop-signal = "SIGINT"',
         ),
         (
             {"requirements.txt": "fastapi\nuvicorn", "one.py": FASTAPI, "two.py": FASTAPI},
@@ -160,7 +160,7 @@ def test_no_command_is_looked_for_when_there_is_an_entrypoint(read: Read) -> Non
         (
             {"requirements.txt": "gradio", "a.py": GRADIO, "b.py": GRADIO},
             "several applications were found: Gradio script a.py (a.py:4), Gradio script b.py",
-            'command = ["python", "-c"',
+            'command = ["python", "a.py"]\nstop-signal = "SIGINT"',
         ),
     ],
 )

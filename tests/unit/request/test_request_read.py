@@ -165,6 +165,7 @@ index = ["https://user:secret@a.example.org/simple", "https://b.example.org/simp
 torch-index = "torch"
 app = { include = ["data/*.json"], exclude = ["**/*.md"], mode = "source" }
 entrypoint = ["python", "-m"]
+stop-signal = "SIGINT"
 workdir = "/srv/app/"
 user = "1000:0"
 bytecode = "none"
@@ -209,6 +210,7 @@ port = 80
     assert variant.sources.debian_mirror == "http://mirror.example.org/debian"
     assert (variant.include, variant.exclude) == (("data/*.json",), ("**/*.md",))
     assert variant.entrypoint == ("python", "-m")
+    assert variant.stop_signal == "SIGINT"
     assert variant.workdir == "/srv/app"
     assert variant.user == (1000, 0)
     assert variant.bytecode == "none"

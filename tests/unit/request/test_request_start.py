@@ -53,7 +53,6 @@ if __name__ == "__main__":
     main()
 """
 STREAMLIT = "import streamlit as st\n\nst.title('Hello')\n"
-LAUNCH = "import runpy, signal, sys; signal.signal(signal.SIGTERM, signal.default_int_handler); "
 HERE = ("--host", "0.0.0.0", "--port", "8000")  # noqa: S104 - the expected argument
 PAGE = ("--server.headless", "true", "--server.address", "0.0.0.0", "--server.port")  # noqa: S104
 
@@ -139,28 +138,26 @@ def test_the_command_that_serves_it(
     variant = read({"requirements.txt": requirements, **files}).variants["cpu"]
     assert variant.command == command
     assert variant.env == {}
+    assert variant.stop_signal is None
 
 
 @pytest.mark.parametrize(
-    ("files", "code"),
+    ("files", "words"),
     [
-        ({"app.py": GRADIO.format(arguments="")}, "runpy.run_path('app.py', run_name='__main__')"),
-        ({"app.py": GRADIO_IN_MAIN}, "runpy.run_path('app.py', run_name='__main__')"),
-        (
-            {"demo/app.py": GRADIO.format(arguments="")},
-            "sys.path.insert(0, 'demo'); runpy.run_path('demo/app.py', run_name='__main__')",
-        ),
+        ({"app.py": GRADIO.format(arguments="")}, ("app.py",)),
+        ({"app.py": GRADIO_IN_MAIN}, ("app.py",)),
+        ({"demo/app.py": GRADIO.format(arguments="")}, ("demo/app.py",)),
         (
             {"src/demo/app.py": GRADIO.format(arguments=""), "src/demo/__init__.py": ""},
-            "runpy.run_module('demo.app', run_name='__main__', alter_sys=True)",
+            ("-m", "demo.app"),
         ),
     ],
 )
 def test_a_gradio_script_is_run_so_that_it_can_be_stopped(
-    read: Read, files: dict[str, str], code: str
+    read: Read, files: dict[str, str], words: tuple[str, ...]
 ) -> None:
     variant = read({"requirements.txt": "gradio", **files}).variants["cpu"]
-    assert variant.command == ("python", "-c", LAUNCH + code)
+    assert (variant.command, variant.stop_signal) == (("python", *words), "SIGINT")
     assert variant.env == {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "7860"}  # noqa: S104
     assert variant.port == 7860
 
@@ -195,6 +192,14 @@ def test_the_port_and_the_variables_of_the_table_win(read: Read) -> None:
     variant = read({**files, "wheelship.toml": table}).variants["cpu"]
     assert variant.port == 9000
     assert variant.env == {"GRADIO_SERVER_NAME": "10.0.0.1", "GRADIO_SERVER_PORT": "9000"}
+
+
+def test_the_stop_signal_of_the_table_wins_and_a_given_command_brings_none(read: Read) -> None:
+    files = {"requirements.txt": "gradio", "app.py": GRADIO.format(arguments="")}
+    own = read({**files, "wheelship.toml": 'stop-signal = "SIGHUP"\n'}).variants["cpu"]
+    assert (own.command, own.stop_signal) == (("python", "app.py"), "SIGHUP")
+    given = read({**files, "wheelship.toml": 'command = ["serve"]\n'}).variants["cpu"]
+    assert given.stop_signal is None
 
 
 def test_what_the_code_insists_on_is_said(read: Read) -> None:

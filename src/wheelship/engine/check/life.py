@@ -8,6 +8,7 @@ import signal
 from wheelship.engine.check.exchange import Message, NoAnswer
 from wheelship.engine.check.report import Finding
 from wheelship.engine.check.scene import Scene, tail
+from wheelship.engine.program import stop_signal_of
 
 __all__ = ["health_probe", "healthy", "stops"]
 
@@ -108,11 +109,15 @@ def health_probe(scene: Scene) -> Finding:
 
 def stops(scene: Scene) -> Finding:
     """Send the stop signal; a service that has to be killed loses requests at every deployment."""
+    number = stop_signal_of(scene.image.config)
     status = scene.running.stop(grace_seconds=scene.spec.grace_seconds)
     if status is None:
         killed = f"had to be killed after {scene.spec.grace_seconds:.0f} s"
-        hint = "the first process of a container gets no SIGTERM unless it handles it"
+        name = scene.image.config.stop_signal or "SIGTERM"
+        hint = f"the first process of a container gets no {name} unless it handles it"
+        if number == signal.SIGTERM:
+            hint += '; one that ends on Ctrl-C needs stop-signal = "SIGINT"'
         return Finding("failed", f"{killed}: {hint}")
-    if status not in (0, 128 + signal.SIGTERM):
+    if status not in (0, 128 + number):
         return Finding("failed", f"ended with status {status}")
     return Finding("passed", f"status {status}")

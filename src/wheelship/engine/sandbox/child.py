@@ -32,6 +32,16 @@ __all__ = [
 
 ASK_FOR_MAPS, ASK_TO_EXECUTE = b"m", b"g"
 NOT_STARTED = 127
+# A program inherits what is ignored. Python ignores the first two; a shell in the background, nohup
+# and traps any of the others, and then Python, for one, has no handler for SIGINT.
+_NOT_IGNORED = (
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+)
 
 
 def become(program: Callable[[socket.socket], NoReturn], link: socket.socket) -> NoReturn:
@@ -107,7 +117,7 @@ def _execute(
     if not link.recv(1):
         os._exit(NOT_STARTED)
     os.umask(0o022)
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and that is inherited
+    for number in _NOT_IGNORED:
         signal.signal(number, signal.SIG_DFL)
     with step(f"enter the directory {order['workdir']}", image=True):
         os.chdir(order["workdir"])
