@@ -229,9 +229,12 @@ def _report_nothing(root: Path, document: Document | None, findings: Findings) -
     ]
     if document is not None:
         message = "has no [project] table, and there is no requirements.txt"
-        findings.add(
-            document.name, message, hint='[project]\nname = "…"\nversion = "…"\ndependencies = []'
-        )
+        hint = '[project]\nname = "…"\nversion = "…"\ndependencies = []'
+        tool = document.data.get("tool")
+        if isinstance(tool, dict) and "poetry" in tool:
+            message += "; the dependencies of [tool.poetry] are not read"
+            hint = f"poetry export --output requirements.txt\nor, which Poetry 2 reads too:\n{hint}"
+        findings.add(document.name, message, hint=hint)
         return
     message = "no pyproject.toml, wheelship.toml or requirements.txt here"
     if others:

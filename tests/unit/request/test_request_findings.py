@@ -290,6 +290,11 @@ def test_both_files_are_an_error(findings: Findings) -> None:
         ({}, "service", "no pyproject.toml"),
         ({"setup.py": ""}, "service", "setup.py cannot be read"),
         ({"pyproject.toml": "[tool.black]\n"}, "pyproject.toml", "no [project] table"),
+        (
+            {"pyproject.toml": '[tool.poetry.dependencies]\nfastapi = "*"\n'},
+            "pyproject.toml",
+            "the dependencies of [tool.poetry] are not read",
+        ),
         ({"pyproject.toml": "a = \n"}, "pyproject.toml", "not valid TOML"),
         ({"pyproject.toml": "a = " + "[" * 5000}, "pyproject.toml", "nested too deeply"),
         ({"pyproject.toml": "project = 1\n"}, "pyproject.toml", "must be a table"),
