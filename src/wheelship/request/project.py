@@ -55,6 +55,7 @@ def read_project(
         files = read_requirements(root, _REQUIREMENTS, findings)
     elif config_file is None and (document is None or "project" not in document.data):
         _report_nothing(root, document, findings)
+        findings.raise_if_any()  # what else is missing follows from it
     uv = UvSettings() if whole is None else read_uv_settings(root, whole)
     project = Project(
         root=root,

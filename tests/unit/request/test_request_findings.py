@@ -308,6 +308,12 @@ def test_a_project_that_cannot_be_read(
     assert any(one.file.endswith(file) and message in one.message for one in found), found
 
 
+def test_where_nothing_is_declared_nothing_else_is_said(findings: Findings) -> None:
+    """As in the directory above several projects: their code is not this one's."""
+    (found,) = findings({"a/main.py": "from fastapi import FastAPI\n\napp = FastAPI()\n"})
+    assert found.message.startswith("no pyproject.toml")
+
+
 def test_a_syntax_error_has_its_line(findings: Findings) -> None:
     """Both files are read before anything is said; an open bracket is noticed at the end."""
     found = findings({"pyproject.toml": "[a]\nb = 1\nb = 2\n", "wheelship.toml": "x = [\n"})
