@@ -16,13 +16,13 @@ __all__ = ["command"]
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @common_options
 def command(shell: str) -> None:
-    r"""Write the completion of SHELL to stdout, to be read by its start-up file.
+    """Write the completion of SHELL to stdout, to be read by its start-up file.
 
     \b
         bash  eval "$(wheelship completion bash)"       in ~/.bashrc
         zsh   eval "$(wheelship completion zsh)"        in ~/.zshrc
         fish  wheelship completion fish | source        in ~/.config/fish/config.fish
-    """
+    """  # noqa: D301 - the backspace tells click to keep the lines
     from click.shell_completion import get_completion_class
 
     from wheelship.cli.group import command_group

@@ -76,14 +76,14 @@ class _Commands(click.Group):
 @click.version_option(__version__, "-V", "--version", message="wheelship %(version)s")
 @common_options
 def _wheelship() -> None:
-    r"""Small, reproducible container images for Python services, without a Docker daemon.
+    """Small, reproducible container images for Python services, without a Docker daemon.
 
     Turns the locked wheels and Debian packages of a project straight into image layers.
 
     \b
         wheelship build                 the default variant into dist/
         wheelship check                 start it, ask it, stop it
-    """
+    """  # noqa: D301 - the backspace tells click to keep the lines
 
 
 def command_group() -> click.Group:

@@ -25,6 +25,7 @@ class ProgressView:
         self._settings = settings
         self._bars = sys.stderr.isatty() and not settings.quiet and not settings.json
         self._lock = Lock()
+        self._warned: set[Warned] = set()
         self._progress: Progress | None = None
         self._tasks: dict[tuple[str, str], TaskID] = {}
         self._began: dict[tuple[str, str], float] = {}
@@ -40,6 +41,9 @@ class ProgressView:
         """Show ``event``."""
         with self._lock:
             if isinstance(event, Warned):
+                if event in self._warned:
+                    return  # of several images each has it
+                self._warned.add(event)
                 self._line(f"warning[{event.code}]: {event.message}")
                 if event.hint:
                     self._line("  hint: " + event.hint.replace("\n", "\n        "))

@@ -6,7 +6,8 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -17,14 +18,16 @@ from wheelship.request.model import Accelerator, Project
 from wheelship.request.requirement import requirement_name
 from wheelship.variant.accelerator import accelerator_row, accelerator_versions
 
-__all__ = ["find_variants"]
+__all__ = ["find_variants", "unused_bases"]
 
+_DEVICES = (Accelerator.CUDA, Accelerator.ROCM)
 _EXTRAS = (
     (re.compile(r"cpu|cpu-only", re.ASCII), Accelerator.CPU),
     (re.compile(r"(?:cuda|cu|gpu|nvidia)-?(?P<version>\d+)?", re.ASCII), Accelerator.CUDA),
     (re.compile(r"(?:rocm|amd|hip)-?(?P<version>\d[\d.]*)?", re.ASCII), Accelerator.ROCM),
 )
 _LABEL = re.compile(r"(?P<kind>cu|rocm)(?P<version>\d[\d.]*)(?![\w.])")
+_FILE = re.compile(r"requirements[-_./](?P<name>[\w.-]+)\.txt", re.ASCII)
 _IMAGE_VERSION = re.compile(r"\d+\.\d+")
 _WITH_CUDA = re.compile(r"(?:jax|jaxlib)\[[^\]]*cuda|tensorflow\[[^\]]*and-cuda")
 
@@ -52,42 +55,82 @@ def find_variants(
         direct=True,
     ) or names.specifier(_WITH_CUDA)
     hints = dict(_hints(dockerfiles, uv))
-    extras = _extras(project)
+    marks = _Marks(extras=_extras(project), files=_files(root), project=project)
     rocm_only = foreign is not None and re.search(r"rocm|migraphx", foreign.why) is not None
     found: list[Found[ProposedVariant]] = []
-    if torch is None and foreign is None:
+    other = next((marks.file(one) for one in _DEVICES if one in marks.files), None)
+    if torch is None and foreign is None and other is None:
         return ()
     if foreign is None:
-        why, place = (torch.why, torch.place) if torch else ("", None)
-        found.append(_variant(Accelerator.CPU, extras, Found(value="", why=why, place=place)))
+        found.append(_variant(Accelerator.CPU, marks, torch or other or Found(value="", why="")))
     code = _cuda_in_code(modules)
     if not rocm_only:
-        reason = hints.get(Accelerator.CUDA) or foreign or code or torch
+        reason = hints.get(Accelerator.CUDA) or marks.file(Accelerator.CUDA) or foreign
+        reason = reason or code or torch
         if reason is not None:
-            found.append(_variant(Accelerator.CUDA, extras, reason))
+            found.append(_variant(Accelerator.CUDA, marks, reason))
     rocm = hints.get(Accelerator.ROCM) or (foreign if rocm_only else None)
-    if rocm is None and Accelerator.ROCM in extras:
-        rocm = Found(value="", why=f"the extra {extras[Accelerator.ROCM][0]}")
+    rocm = rocm or marks.file(Accelerator.ROCM)
+    if rocm is None and Accelerator.ROCM in marks.extras:
+        rocm = Found(value="", why=f"the extra {marks.extras[Accelerator.ROCM][0]}")
     if rocm is not None:
-        found.append(_variant(Accelerator.ROCM, extras, rocm))
+        found.append(_variant(Accelerator.ROCM, marks, rocm))
     return tuple(found)
+
+
+def unused_bases(
+    variants: Sequence[Found[ProposedVariant]], dockerfiles: Sequence[Dockerfile]
+) -> Iterator[Found[str]]:
+    """Yield a remark on each base image for an accelerator that no variant is proposed for."""
+    proposed = {one.value.name for one in variants}
+    for accelerator, hint in dict(_hints(dockerfiles, {})).items():
+        if accelerator.value not in proposed:
+            why = f"{hint.why} is for {accelerator.value}, but no dependency is: no variant for it"
+            yield Found(value=accelerator.value, why=why, place=hint.place)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Marks:
+    """Extras and requirements files named like accelerators, each with the version in its name."""
+
+    extras: Mapping[Accelerator, tuple[str, str]]
+    files: Mapping[Accelerator, tuple[str, str]]
+    project: Project
+
+    def file(self, accelerator: Accelerator) -> Found[str] | None:
+        if accelerator not in self.files:
+            return None
+        name, version = self.files[accelerator]
+        return Found(value=version, why="a requirements file for it", place=Place(name))
+
+    def requirements(self, accelerator: Accelerator) -> tuple[str, ...]:
+        """Return the variant's files: the project's own count only where they stand here too."""
+        if accelerator not in self.files:
+            return ()
+        name = self.files[accelerator][0]
+        return (name,) if self.project.declared else ("requirements.txt", name)
 
 
 def _variant(
     accelerator: Accelerator,
-    extras: Mapping[Accelerator, tuple[str, str]],
+    marks: _Marks,
     reason: Found[str],
 ) -> Found[ProposedVariant]:
-    extra, written = extras.get(accelerator, ("", ""))
+    extra, written = marks.extras.get(accelerator, ("", ""))
     known = accelerator_versions(accelerator)
-    version = next(iter(known), None)
-    for text in (reason.value, written):
-        version = _nearest(text, known) or version
+    named = [one for text in (reason.value, written) if (one := _nearest(text, known)) is not None]
+    version = named[-1] if named else next(iter(known), None)
+    why = reason.why
+    if reason.value and version is not None and not named:
+        why = f"the default, since nothing is known of {reason.value}: {why}"
     return Found(
         value=ProposedVariant(
-            name=accelerator.value, version=version, extras=(extra,) if extra else ()
+            name=accelerator.value,
+            version=version,
+            extras=(extra,) if extra else (),
+            requirements=marks.requirements(accelerator),
         ),
-        why=reason.why,
+        why=why,
         place=reason.place,
     )
 
@@ -142,12 +185,23 @@ def _locked(root: Path) -> Iterator[str]:
 
 def _extras(project: Project) -> dict[Accelerator, tuple[str, str]]:
     """Return accelerator → (extra named like it, version in that name), uv's way for variants."""
+    return _named((name, name) for name in sorted(project.extras))
+
+
+def _files(root: Path) -> dict[Accelerator, tuple[str, str]]:
+    """Return the same of requirements files beside the project's own."""
+    paths = (*sorted(root.glob("requirements*.txt")), *sorted(root.glob("requirements/*.txt")))
+    matches = (_FILE.fullmatch(path.relative_to(root).as_posix()) for path in paths)
+    return _named((match[0], match["name"].lower()) for match in matches if match is not None)
+
+
+def _named(names: Iterable[tuple[str, str]]) -> dict[Accelerator, tuple[str, str]]:
     found: dict[Accelerator, tuple[str, str]] = {}
-    for name in sorted(project.extras):
+    for whole, name in names:
         for shape, accelerator in _EXTRAS:
             match = shape.fullmatch(name)
             if match is not None:
-                found.setdefault(accelerator, (name, match.groupdict().get("version") or ""))
+                found.setdefault(accelerator, (whole, match.groupdict().get("version") or ""))
     return found
 
 

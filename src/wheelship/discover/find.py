@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wheelship.discover.accelerator import find_variants
+from wheelship.discover.accelerator import find_variants, unused_bases
 from wheelship.discover.dockerfile import read_dockerfiles
 from wheelship.discover.environment import find_env, find_stop_signal, find_writable
 from wheelship.discover.health import find_health
@@ -75,7 +75,14 @@ def discover(root: Path) -> Discovery:
         env=env,
         stop_signal=find_stop_signal(main),
         writable=writable,
-        remarks=(*_warnings(start), *remarks, *about_python, *about_env, *about_files),
+        remarks=(
+            *_warnings(start),
+            *remarks,
+            *about_python,
+            *unused_bases(variants, dockerfiles),
+            *about_env,
+            *about_files,
+        ),
     )
 
 

@@ -55,6 +55,7 @@ class ProposedVariant:
     name: str
     version: str | None = None
     extras: tuple[str, ...] = ()
+    requirements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

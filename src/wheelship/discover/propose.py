@@ -208,6 +208,14 @@ def _variants(variants: Sequence[Found[ProposedVariant]]) -> Iterator[Setting]:
                 meaning="Optional dependencies of this variant alone.",
                 found=Found(value="", why="the extra is named like the accelerator"),
             )
+        if variant.requirements:
+            yield Setting(
+                table=table,
+                key="requirements",
+                value=variant.requirements,
+                meaning="Requirements files of this variant alone.",
+                found=Found(value="", why="the file is named like the accelerator"),
+            )
 
 
 def _on_another_base(discovery: Discovery) -> bool:

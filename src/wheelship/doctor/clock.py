@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from wheelship.build.lockfile import LOCK_NAME, read_lock
 from wheelship.doctor.model import Finding, Patient
+from wheelship.errors import InputError
 
 __all__ = ["check_clock"]
 
@@ -36,6 +37,9 @@ def check_clock(patient: Patient) -> Iterable[Finding]:
 def _newest(patient: Patient) -> datetime | None:
     if patient.request is None:
         return None
-    locked = read_lock(patient.request.project.root / LOCK_NAME)
+    try:
+        locked = read_lock(patient.request.project.root / LOCK_NAME)
+    except InputError:  # the check of the locks says so
+        return None
     dates = [suite.date for one in locked.debian for suite in one.suites]
     return max(map(datetime.fromisoformat, dates), default=None)

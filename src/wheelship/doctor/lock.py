@@ -12,6 +12,7 @@ from wheelship.debian.distribution import release_with_python
 from wheelship.doctor.model import Finding, Patient
 from wheelship.errors import WheelshipError
 from wheelship.lock.document import lock_path
+from wheelship.lock.errors import InvalidLock
 from wheelship.lock.inputs import lock_inputs
 from wheelship.lock.read import read_lock as read_wheels
 from wheelship.request.model import Project, Variant
@@ -27,18 +28,21 @@ def check_locks(patient: Patient) -> Iterable[Finding]:
         return
     locked = read_lock(request.project.root / LOCK_NAME)
     for variant in request.variants.values():
-        missing = list(_missing(locked, variant))
+        missing, hint = list(_missing(locked, variant)), f"wheelship lock --variant {variant.name}"
         try:
             targets = tuple(map(target_of, _images(locked, variant)))
             wheels = read_wheels(lock_path(request.project.root, variant.name))
             if not missing:
                 wheels.require_current(lock_inputs(request.project, variant, targets))
+        except InvalidLock as error:  # which locking reads too
+            missing.append(error.message)
+            hint = error.hint or hint
         except WheelshipError as error:
             missing.append(error.message)
-        yield _finding(request.project, variant, missing)
+        yield _finding(request.project, variant, missing, hint)
 
 
-def _finding(project: Project, variant: Variant, missing: list[str]) -> Finding:
+def _finding(project: Project, variant: Variant, missing: list[str], hint: str) -> Finding:
     if not missing:
         return Finding(code="locks", status="ok", what=f"{variant.name}: current")
     name = lock_path(project.root, variant.name).name
@@ -48,7 +52,7 @@ def _finding(project: Project, variant: Variant, missing: list[str]) -> Finding:
         # A build brings them up to date by itself; with --locked it does not.
         status="warning",
         what=f"{variant.name}: {name} or {LOCK_NAME} is not current: {text}",
-        hint=f"wheelship lock --variant {variant.name}",
+        hint=hint,
     )
 
 

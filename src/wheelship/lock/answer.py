@@ -72,6 +72,12 @@ def check_can_be_had(requirements: Iterable[Requirement], *, building: bool) -> 
         url = requirement.url
         if url is None or ("+" not in urlsplit(url).scheme and _filename(url).endswith(".whl")):
             continue
+        path = file_path(url)
+        if path is not None and not path.exists():
+            raise NotAWheel(
+                f"{requirement.name} is no wheel but {url}, and that is not there",
+                hint=f"correct the path: {path}",
+            )
         if not building or not _can_be_built(url):
             raise _not_a_wheel(requirement.name, without_credentials(url))
         sources.add(canonicalize_name(requirement.name))

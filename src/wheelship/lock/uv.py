@@ -39,6 +39,7 @@ would make uv ignore the generated project's table, and with it where torch come
 
 _NEEDS_WHEEL = re.compile(r"Wheels are required for `([^`]+)` because building from source")
 _SOURCE_FAILED = re.compile(r"Failed to (?:build|download and build) `([^`]+)`")
+_REPOSITORY = re.compile(r"git\+(?P<address>(?!ssh)\w+://[^@#`\s]+)")
 _USERINFO = re.compile(r"://[^/@\s]+@")
 _VIA = re.compile(r"(?P<name>[A-Za-z0-9][\w.-]*).*?\s# via (?P<parents>.*)")
 _NETWORK = re.compile(
@@ -173,6 +174,14 @@ def _source_failure(text: str) -> Exception | None:
             f"the archive of {failed[1]} cannot be unpacked:\n{text}",
             where=name,
             hint="report it to the package's maintainers and choose another version",
+        )
+    if "Git operation failed" in text:
+        repository = _REPOSITORY.search(failed[1])
+        hint = "see whether git can read the repository, and has what is asked for"
+        return SourceUnusable(
+            f"git cannot get {failed[1]}:\n{text}",
+            where=name,
+            hint=f"{hint}:\ngit ls-remote {repository['address']}" if repository else hint,
         )
     return SourceUnusable(
         f"what {failed[1]} requires cannot be learned from its source:\n{text}",

@@ -55,6 +55,7 @@ def read_project(
         files = read_requirements(root, _REQUIREMENTS, findings)
     elif config_file is None and (document is None or "project" not in document.data):
         _report_nothing(root, document, findings)
+        findings.raise_if_any()  # what else is missing follows from it
     uv = UvSettings() if whole is None else read_uv_settings(root, whole)
     project = Project(
         root=root,
@@ -229,9 +230,12 @@ def _report_nothing(root: Path, document: Document | None, findings: Findings) -
     ]
     if document is not None:
         message = "has no [project] table, and there is no requirements.txt"
-        findings.add(
-            document.name, message, hint='[project]\nname = "…"\nversion = "…"\ndependencies = []'
-        )
+        hint = '[project]\nname = "…"\nversion = "…"\ndependencies = []'
+        tool = document.data.get("tool")
+        if isinstance(tool, dict) and "poetry" in tool:
+            message += "; the dependencies of [tool.poetry] are not read"
+            hint = f"poetry export --output requirements.txt\nor, which Poetry 2 reads too:\n{hint}"
+        findings.add(document.name, message, hint=hint)
         return
     message = "no pyproject.toml, wheelship.toml or requirements.txt here"
     if others:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
 from wheelship.errors import InputError
 from wheelship.request.detect import Application, find_applications, likelihood
@@ -213,6 +214,11 @@ def _run(script: Application, port: int) -> tuple[str, ...]:
 def _nothing(project: Project, applications: Collection[Application], port: int) -> NoCommand:
     if applications:
         first = next(iter(applications))
+        if (below := _project_below(project.root, first.path)) is not None:
+            return NoCommand(
+                f"there is no command here, but {below} is a project of its own, with {first}",
+                hint=f"run wheelship in {below}",
+            )
         server = SERVERS[first.framework][0]
         place = _bringing(project, server)
         hint = f'add "{server}" to the dependencies'
@@ -222,6 +228,13 @@ def _nothing(project: Project, applications: Collection[Application], port: int)
         )
     message = "there is no command, and no web application was found in the code"
     return NoCommand(message, hint=command_line(*_example(project, port)))
+
+
+def _project_below(root: Path, path: str) -> str | None:
+    """Return the directory of the project below ``root`` that a file belongs to, as in monorepos."""
+    folders = (folder for folder in PurePosixPath(path).parents if folder.name)
+    below = (one for one in folders if (root / one / "pyproject.toml").is_file())
+    return next((str(one) for one in below), None)
 
 
 def _bringing(project: Project, server: str) -> str | None:

@@ -150,7 +150,9 @@ class VariantReader:
         try:
             start = default_start(project, settings["port"], extras, groups)
         except NoCommand as error:
-            at.report("command", error.message, hint=at.pasteable(error.hint or ""))
+            hint = error.hint or ""
+            line = at.pasteable(hint) if " = " in hint else hint
+            at.report("command", error.message, hint=line)
             return given
         if start.note not in self.notes:
             self.notes.append(start.note)

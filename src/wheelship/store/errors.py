@@ -21,7 +21,10 @@ __all__ = [
 ]
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
+_REFUSED = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST),
+    *(errno.ENAMETOOLONG, errno.ELOOP),
+)
 
 
 class NotWritable(MachineError):
@@ -74,13 +77,20 @@ def disk_errors(path: Path, instead: str = _STORE) -> Iterator[None]:
                 where=str(path),
                 hint=f"free some space, or choose another place: {instead}",
             ) from error
-        if error.errno in _REFUSED and _is_below(error, path):
+        if (error.errno in _REFUSED and _is_below(error, path)) or _cannot_be_made(error, path):
             raise NotWritable(
                 f"cannot write: {error.strerror}",
                 where=str(error.filename or path),
                 hint=f"choose a directory you own: {instead}",
             ) from error
         raise
+
+
+def _cannot_be_made(error: OSError, path: Path) -> bool:
+    """Tell whether ``path`` is not there even after it was to be made, as below ``/proc``."""
+    name = error.filename
+    missing = error.errno == errno.ENOENT and name is not None
+    return missing and path.is_relative_to(Path(os.fsdecode(name)))
 
 
 def _is_below(error: OSError, path: Path) -> bool:

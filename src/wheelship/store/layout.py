@@ -154,7 +154,7 @@ def _find(directory: Path, tag: str | None) -> dict[str, Any]:
         raise InvalidLayout(
             f"{what}; it has {found}",
             where=str(directory),
-            hint=f"name one: {directory}:{tags[0]}" if tags else "build one: wheelship build",
+            hint=f"name one: oci:{directory}:{tags[0]}" if tags else "build one: wheelship build",
         )
     entry: dict[str, Any] = wanted[0]
     return entry

@@ -251,7 +251,7 @@ def test_one_changed_line_makes_one_layer(
         assert len(same) == len(speech.image["layers"]) - 1
         assert not [line for line in touched if ".whl" in line or line.startswith("socket.")]
         assert [line for line in touched if "subprocess.Popen" in line], "bytecode was compiled"
-        # Neither uv nor its package; a module of ours that reads what projects tell uv has its name.
+        # Neither uv nor its package; request/uv.py of ours only reads what projects tell uv.
         processes = [line for line in touched if "subprocess.Popen" in line]
         assert not [line for line in processes if "/uv" in line]
         assert not [line for line in touched if "/uv/" in line]

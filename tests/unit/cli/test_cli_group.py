@@ -46,6 +46,19 @@ def test_each_command_has_help_that_explains(
     assert "--json" in shown
 
 
+def test_examples_in_help_keep_their_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a raw docstring click sees no backspace, and fills the examples into one paragraph."""
+    for arguments, examples in (
+        (["--help"], ("wheelship build  ", "wheelship check  ")),
+        (["completion", "--help"], ('bash  eval "$', 'zsh   eval "$', "fish  wheelship")),
+    ):
+        assert main(arguments) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert not [line for line in lines if "\\b" in line]
+        for example in examples:
+            assert any(line.lstrip().startswith(example) for line in lines), example
+
+
 def test_unknown_command_suggests_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["biuld"]) == 2
     assert "Did you mean 'build'?" in capsys.readouterr().err

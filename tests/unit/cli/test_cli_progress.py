@@ -44,6 +44,15 @@ def test_work_that_nobody_saw_begin_has_no_time(shown: Callable[..., str]) -> No
     assert shown(Finished("layer", "x", "reused")) == "layer x: reused\n"
 
 
+def test_a_warning_of_several_images_is_shown_once(shown: Callable[..., str]) -> None:
+    other = Warned("odd-thing", "this is odd elsewhere", hint="do")
+    lines = shown(WARNING, other, WARNING).splitlines()
+    assert [line for line in lines if line.startswith("warning")] == [
+        "warning[odd-thing]: this is odd [and not markup]",
+        "warning[odd-thing]: this is odd elsewhere",
+    ]
+
+
 def test_quiet_leaves_warnings_only(shown: Callable[..., str]) -> None:
     assert shown(*WORK, WARNING, quiet=True) == (
         "warning[odd-thing]: this is odd [and not markup]\n  hint: do\n"

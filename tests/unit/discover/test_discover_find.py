@@ -49,10 +49,46 @@ def variants(found: Discovery) -> dict[str, str | None]:
         # a release that is not known is not invented
         (service("torch", Dockerfile="FROM nvidia/cuda:9.0\n"), {"cpu": None, "cuda": CUDA}),
         (service(Dockerfile="FROM nvidia/cuda:12.6.3-base\n"), {}),
+        (service("torch", **{"requirements-cu126.txt": ""}), {"cpu": None, "cuda": "12.6"}),
+        (service(**{"requirements/gpu.txt": "onnxruntime-gpu"}), {"cpu": None, "cuda": CUDA}),
+        (service(**{"requirements_rocm.txt": ""}), {"cpu": None, "rocm": ROCM}),
+        (service(**{"requirements-dev.txt": "", "requirements-cpu.txt": ""}), {}),
     ],
 )  # fmt: skip
 def test_variants(find: Find, files: dict[str, str], expected: dict[str, str | None]) -> None:
     assert variants(find(files)) == expected
+
+
+@pytest.mark.parametrize(
+    ("base", "why"),
+    [
+        ("nvidia/cuda:12.4.1-base", "the default, since nothing is known of 12.4: the base image "),
+        ("nvidia/cuda:12.6.3-base", "the base image "),
+        ("nvidia/cuda", "the base image "),
+    ],
+)
+def test_a_release_that_was_not_found_is_not_said_to_be(find: Find, base: str, why: str) -> None:
+    cuda = find(service("torch", Dockerfile=f"FROM {base}\n")).variants[1]
+    assert cuda.why == f"{why}{base}"
+
+
+def test_a_base_image_for_an_accelerator_is_not_dropped_in_silence(find: Find) -> None:
+    """Without a package for it nothing is proposed, and the reader learns why."""
+    dockerfile = "FROM nvidia/cuda:12.6.3-base\n"
+    (remark,) = find(service(Dockerfile=dockerfile)).remarks
+    assert str(remark).startswith("the base image nvidia/cuda:12.6.3-base is for cuda, but no dep")
+    assert not find(service("torch", Dockerfile=dockerfile)).remarks
+
+
+def test_requirements_files_named_like_accelerators_are_the_variants_own(find: Find) -> None:
+    files = service("torch", **{"requirements-cuda.txt": "onnxruntime-gpu"})
+    assert [one.value.requirements for one in find(files).variants] == [
+        (),
+        ("requirements.txt", "requirements-cuda.txt"),
+    ]
+    project = '[project]\nname = "a"\nversion = "1"\ndependencies = ["fastapi", "uvicorn"]\n'
+    declared = {"pyproject.toml": project, "a.py": MAIN, "requirements-cuda.txt": "torch"}
+    assert find(declared).variants[1].value.requirements == ("requirements-cuda.txt",)
 
 
 def test_extras_named_like_accelerators_become_variants(find: Find) -> None:

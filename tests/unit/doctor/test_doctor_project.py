@@ -52,6 +52,18 @@ def test_locks(patient: Callable[..., Any], project: Callable[..., Any]) -> None
     assert "flask" in finding.what
 
 
+def test_a_lock_that_cannot_be_read_is_not_mended_by_locking(
+    patient: Callable[..., Any], project: Callable[..., Any]
+) -> None:
+    """``wheelship lock`` keeps what is locked, so it reads the file and fails as well."""
+    request = project("")
+    lock(request)
+    lock_path(request.project.root, "cpu").write_text("x=")
+    (finding,) = check_locks(patient(request=request))
+    assert finding.status == "warning"
+    assert finding.hint == "delete it and lock again: wheelship lock"
+
+
 def test_a_lock_without_the_base(patient: Callable[..., Any], project: Callable[..., Any]) -> None:
     request = project("")
     lock(request, architecture="arm64")

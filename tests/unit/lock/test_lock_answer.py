@@ -200,3 +200,13 @@ def test_requirements_that_name_an_address(requirement: str, *, fits: bool, buil
     if not fits or builds:
         with pytest.raises(NotAWheel, match="is no wheel but"):
             check_can_be_had(one, building=not fits)
+
+
+def test_a_path_that_is_not_there_is_said(tmp_path: Path) -> None:
+    """A directory can be built, so what it is not is no news; that it is missing is."""
+    there = Requirement(f"demo @ {tmp_path.as_uri()}")
+    assert check_can_be_had([there], building=True) == {"demo"}
+    missing = Requirement(f"demo @ {(tmp_path / 'typo').as_uri()}")
+    with pytest.raises(NotAWheel, match="typo, and that is not there") as caught:
+        check_can_be_had([missing], building=True)
+    assert caught.value.hint == f"correct the path: {tmp_path / 'typo'}"

@@ -14,6 +14,7 @@ from wheelship.lock.errors import (
     IndexUnauthorized,
     IndexUnreachable,
     SdistOnly,
+    SourceUnusable,
     Unresolvable,
     UvFailed,
     UvMissing,
@@ -66,6 +67,32 @@ def test_failures(stderr: str, kind: type[WheelshipError], status: ExitStatus) -
     assert error.exit_status is status
     assert "warning" not in error.message
     assert stderr.splitlines()[-1].strip() in error.message
+
+
+@pytest.mark.parametrize(
+    ("address", "command"),
+    [
+        (
+            "git+https://me:word@example.org/t/x.git@v1#subdirectory=a",
+            "https://example.org/t/x.git",
+        ),
+        ("git+file:///srv/x.git", "file:///srv/x.git"),
+        ("git+ssh://git@example.org/x.git", ""),
+    ],
+)
+def test_a_repository_that_git_cannot_read_lacks_no_build_requirement(
+    address: str, command: str
+) -> None:
+    error = _failure(
+        f"error: Failed to download and build `x @ {address}`\n  cause: Git operation failed\n",
+        1,
+        TARGET,
+    )
+    assert type(error) is SourceUnusable
+    assert error.message.startswith("git cannot get x @ git+")
+    hint = str(error.hint)
+    assert "requires" not in hint
+    assert hint.partition("\n")[2] == (command and f"git ls-remote {command}")
 
 
 def test_source_only_package_is_named_with_who_requires_it() -> None:

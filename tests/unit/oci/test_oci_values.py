@@ -70,6 +70,7 @@ def test_other_platforms_are_refused_with_those_there_are(text: str) -> None:
     with pytest.raises(InvalidPlatform) as caught:
         Platform.parse(text)
     assert caught.value.hint == "use linux/amd64 or linux/arm64"
+    assert f"{text}/" not in caught.value.message, "what was written, no more"
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,23 @@ def test_no_command_is_looked_for_when_there_is_an_entrypoint(read: Read) -> Non
             'add "uvicorn" to the dependencies',
         ),
         (
+            {
+                "pyproject.toml": '[project]\nname="a"\nversion="1"\n',
+                "services/api/pyproject.toml": "",
+                "services/api/main.py": FASTAPI,
+            },
+            "services/api is a project of its own, with FastAPI application services.api.main:app",
+            "run wheelship in services/api",
+        ),
+        (
+            {
+                "pyproject.toml": '[project]\nname="a"\nversion="1"\ndependencies=["fastapi"]\n',
+                "a.py": FASTAPI,
+            },
+            "could serve FastAPI application a:app",
+            'add "uvicorn" to the dependencies',
+        ),
+        (
             {"requirements.txt": "torch", "main.py": "print()"},
             "no web application was found",
             'command = ["uvicorn", "package.module:app"',

@@ -295,6 +295,11 @@ def test_both_files_are_an_error(findings: Findings) -> None:
         ({}, "service", "no pyproject.toml"),
         ({"setup.py": ""}, "service", "setup.py cannot be read"),
         ({"pyproject.toml": "[tool.black]\n"}, "pyproject.toml", "no [project] table"),
+        (
+            {"pyproject.toml": '[tool.poetry.dependencies]\nfastapi = "*"\n'},
+            "pyproject.toml",
+            "the dependencies of [tool.poetry] are not read",
+        ),
         ({"pyproject.toml": "a = \n"}, "pyproject.toml", "not valid TOML"),
         ({"pyproject.toml": "a = " + "[" * 5000}, "pyproject.toml", "nested too deeply"),
         ({"pyproject.toml": "project = 1\n"}, "pyproject.toml", "must be a table"),
@@ -306,6 +311,12 @@ def test_a_project_that_cannot_be_read(
 ) -> None:
     found = findings(files)
     assert any(one.file.endswith(file) and message in one.message for one in found), found
+
+
+def test_where_nothing_is_declared_nothing_else_is_said(findings: Findings) -> None:
+    """As in the directory above several projects: their code is not this one's."""
+    (found,) = findings({"a/main.py": "from fastapi import FastAPI\n\napp = FastAPI()\n"})
+    assert found.message.startswith("no pyproject.toml")
 
 
 def test_a_syntax_error_has_its_line(findings: Findings) -> None:

@@ -23,7 +23,7 @@ from wheelship.archive.result import IndexRow
 from wheelship.errors import ExitStatus, MachineError
 from wheelship.files.digest import file_digest
 from wheelship.oci.digest import Digest
-from wheelship.store.errors import DamagedStore, DiskFull, NotWritable
+from wheelship.store.errors import DamagedStore, DiskFull, NotWritable, disk_errors
 from wheelship.store.store import LayerRecord, Store
 
 KEY = Digest.of(b"key")
@@ -427,18 +427,25 @@ def test_a_disk_that_fills_up_at_the_record_leaves_no_layer(store: Store) -> Non
     assert leftovers(store) == []
 
 
-@pytest.mark.parametrize("where", ["file", "below a file", "sys"])
+@pytest.mark.parametrize("where", ["file", "below a file", "sys", "proc", "long"])
 def test_a_place_that_cannot_be_written_to_is_said(tmp_path: Path, where: str) -> None:
     (tmp_path / "file").touch()
     root = {
         "file": tmp_path / "file",
         "below a file": tmp_path / "file/store",
         "sys": Path("/sys/wheelship-store"),  # nobody may make a directory there, root included
+        "proc": Path("/proc/wheelship-store"),  # where even making one says that it is not there
+        "long": tmp_path / (300 * "a"),
     }[where]
     with pytest.raises(NotWritable, match="cannot write") as caught:
         Store(root)
     assert isinstance(caught.value, MachineError)
     assert str(root) in (caught.value.where or "")
+
+
+def test_a_file_that_vanished_from_the_store_is_not_a_refusal(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), disk_errors(tmp_path):
+        (tmp_path / "gone").read_bytes()
 
 
 def test_a_store_that_cannot_be_written_to_still_serves(

@@ -327,7 +327,7 @@ def test_without_a_tag_there_must_be_one_image(tmp_path: Path, store: Store, ima
     written(tmp_path, store, image, "cpu", "cuda")
     with pytest.raises(InvalidLayout, match="holds several images; it has cpu, cuda") as caught:
         read_layout(tmp_path)
-    assert caught.value.hint == f"name one: {tmp_path}:cpu"
+    assert caught.value.hint == f"name one: oci:{tmp_path}:cpu"
     assert read_layout(tmp_path, "cuda").reference == "cuda"
 
 
