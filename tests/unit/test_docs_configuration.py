@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from wheelship.request.accelerator import VARIANT_KEYS
 from wheelship.request.settings import COMMON_KEYS, UNSUPPORTED
-from wheelship.request.variants import VARIANT_KEYS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "configuration.md").read_text("utf-8")
 PROJECT_ONLY = {"default-variant", "name", "repository"}
