@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from wheelship.base.errors import BaseOccupied, PythonNotAllowed
 from wheelship.base.model import AbsentImage, BaseImage, BaseLayer
 from wheelship.base.source import FoundImage, ImageSource
-from wheelship.build.lockfile import LOCK_NAME, find_image, read_lock, write_lock
+from wheelship.build.lockfile import LOCK_NAME, RELOCK, find_image, read_lock, write_lock
 from wheelship.events import Emit
 from wheelship.lock.errors import LockOutOfDate
 from wheelship.lock.target import Target
@@ -39,7 +39,6 @@ __all__ = [
 ]
 
 _LAYOUT = "oci:"
-_LOCK = "run `wheelship lock` and commit what it writes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +143,7 @@ def image_lock(  # noqa: PLR0913 - what it locks for, where it is kept, where it
         return found, False
     if not update:
         missing = f"it holds no base {variant.base} with Python {variant.python} for {platform}"
-        raise LockOutOfDate(str(path), [missing], hint=_LOCK)
+        raise LockOutOfDate(str(path), [missing], hint=RELOCK)
     from wheelship.base.locking import lock_image
 
     made = lock_image(variant.base, platform, variant.python, source(), store, emit, known=found)
@@ -185,7 +184,7 @@ def image_maker(  # noqa: PLR0913 - as above
             f"it does not hold the base {variant.base} for {platform}, "
             "whose Python compiles on this machine"
         )
-        raise LockOutOfDate(str(path), [missing], hint=f'{_LOCK}, or set bytecode = "none"')
+        raise LockOutOfDate(str(path), [missing], hint=f'{RELOCK}, or set bytecode = "none"')
     from wheelship.base.errors import BaseLacksPlatform, BaseLacksPython, ForeignArchitecture
     from wheelship.base.locking import lock_image
     from wheelship.registry.errors import PlatformMissing

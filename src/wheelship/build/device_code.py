@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from wheelship.build.context import BuildContext
+from wheelship.build.linkage import LIBRARY
 from wheelship.events import Emit, Warned
 from wheelship.lock.model import LockedWheel
 from wheelship.oci.config import canonical_json
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check_device_code", "read_device_code", "unread_wheels"]
 
-_LIBRARY = re.compile(r"\.so(\.\d+)*$")
 _SMALLEST_BYTES = 256 * 1024
 _READER_VERSION = 2
 
@@ -134,7 +133,7 @@ def _known(rows: list[dict[str, Any]]) -> list[_Library]:
 def _read(wheel: Wheel, kind: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for name, member in wheel.members.items():
-        if member.size_bytes < _SMALLEST_BYTES or not _LIBRARY.search(name):
+        if member.size_bytes < _SMALLEST_BYTES or not LIBRARY.search(name):
             continue
         look = _amd if kind == "gfx" else _nvidia
         codes, count = look(wheel.pieces(name))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from wheelship.base.model import BaseImage
-from wheelship.build.lockfile import LOCK_NAME, find_debian, read_lock, write_lock
+from wheelship.build.lockfile import LOCK_NAME, RELOCK, find_debian, read_lock, write_lock
 from wheelship.build.model import LockMode, Prepared, Surroundings
 from wheelship.debian.distribution import distribution, release_with_python
 from wheelship.debian.lock import DebianLock, LockedPackage
@@ -31,8 +31,6 @@ __all__ = [
     "package_locations",
     "stored_base",
 ]
-
-_LOCK = "run `wheelship lock` and commit what it writes"
 
 _Names: TypeAlias = tuple[str, str, tuple[str, ...]]
 """What names an entry: release, architecture, system packages."""
@@ -155,7 +153,7 @@ def debian_lock(
     if mode != "update":
         extra = f" with {', '.join(sorted(wanted))}" if wanted else ""
         raise LockOutOfDate(
-            str(path), [f"it holds no base of {release} for {platform}{extra}"], hint=_LOCK
+            str(path), [f"it holds no base of {release} for {platform}{extra}"], hint=RELOCK
         )
     return _resolved(request, variant, platform, wanted, around, upgrade=upgrade), True
 
@@ -190,7 +188,7 @@ def debian_maker(
         raise LockOutOfDate(
             str(path),
             [f"it holds no base of {release} for {platform}, whose Python compiles here"],
-            hint=f'{_LOCK}, or set bytecode = "none"',
+            hint=f'{RELOCK}, or set bytecode = "none"',
         )
     packages = () if found is None else found.requested
     return _resolved(request, variant, platform, packages, around, upgrade=upgrade), True

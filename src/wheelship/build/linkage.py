@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from wheelship.build.shelf import WheelShelf
     from wheelship.wheel.reader import Wheel
 
-__all__ = ["check_linkage", "linkage_known", "read_linkage"]
+__all__ = ["LIBRARY", "check_linkage", "linkage_known", "read_linkage"]
 
-_LIBRARY = re.compile(r"\.so(\.\d+)*$")
+LIBRARY = re.compile(r"\.so(\.\d+)*$")
+"""How the names of shared libraries end."""
+
 _READER_VERSION = 1
 
 Rows: TypeAlias = dict[str, list[str]]
@@ -116,7 +118,7 @@ def _read(wheel: Wheel, libraries: Mapping[str, tuple[str, ...]]) -> Rows:
     rows: Rows = {}
     patterns = _patterns(libraries)
     for name in wheel.members:
-        if not _LIBRARY.search(name):
+        if not LIBRARY.search(name):
             continue
         reader = NeededReader(patterns)
         for piece in wheel.pieces(name):

@@ -27,6 +27,7 @@ from wheelship.store.errors import disk_errors
 
 __all__ = [
     "LOCK_NAME",
+    "RELOCK",
     "InvalidLockFile",
     "LockFile",
     "all_or_nothing",
@@ -37,6 +38,9 @@ __all__ = [
 ]
 
 LOCK_NAME = "wheelship.lock"
+RELOCK = "run `wheelship lock` and commit what it writes"
+"""The hint where an entry is missing and may not be made."""
+
 _VERSION = 1
 
 

@@ -149,9 +149,6 @@ def _check_known(
     built = [pins for lock in locks for pins in lock.build_pins(lambda _: True).values()]
     known |= {name for pins in built for name in pins}
     known |= {
-        name for lock in locks for row in lock.build_pins(lambda _: True).values() for name in row
-    }
-    known |= {
         requirement_name(text)
         for one in chosen
         for text in chosen_requirements(request.project, one)

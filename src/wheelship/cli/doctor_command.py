@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from wheelship.cli.place import is_project, read_project
 from wheelship.cli.settings import Settings, common_options
 from wheelship.errors import ExitStatus, WheelshipError
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _SECONDS = 6.0
-_PROJECT_FILES = ("pyproject.toml", "wheelship.toml", "requirements.txt")
 _MARKS = {"ok": "ok", "warning": "warning", "problem": "PROBLEM", "skipped": "-"}
 
 
@@ -56,9 +56,7 @@ def command(
     from wheelship.doctor.run import examine, of_error
 
     request, broken = None, []
-    if any((path / name).is_file() for name in _PROJECT_FILES):
-        from wheelship.cli.place import read_project
-
+    if is_project(path):
         try:
             request = read_project(path.resolve())
         except WheelshipError as error:

@@ -18,6 +18,7 @@ __all__ = [
     "NoImage",
     "Place",
     "find_image",
+    "is_project",
     "layout_of",
     "read_project",
 ]
@@ -63,7 +64,7 @@ def find_image(image: str, variant: str | None, project: Path | None = None) -> 
         return Place(path=path_given, tag=variant, project=project)
     if path_given.is_file():
         return Place(path=path_given, tag=None, project=project)
-    if any((path_given / name).is_file() for name in _PROJECT_FILES):
+    if is_project(path_given):
         layout = path_given / "dist" / read_project(path_given).image_name
         if not (layout / "index.json").is_file():
             raise NoImage("has not been built yet", where=image, hint=f"wheelship build {image}")
@@ -73,6 +74,11 @@ def find_image(image: str, variant: str | None, project: Path | None = None) -> 
         where=image,
         hint="name a project, or oci:DIR[:TAG] as `wheelship build` wrote it",
     )
+
+
+def is_project(root: Path) -> bool:
+    """Tell whether there is something to read in ``root``."""
+    return any((root / name).is_file() for name in _PROJECT_FILES)
 
 
 def read_project(root: Path, emit: Emit = discard) -> Request:

@@ -22,9 +22,11 @@ from wheelship.debian.errors import ReleaseExpired, ReleaseMismatch
 if TYPE_CHECKING:
     from pysequoia import Cert
 
-__all__ = ["IndexFile", "Release", "check_dates", "read_release"]
+__all__ = ["CLOCK_SKEW", "IndexFile", "Release", "check_dates", "read_release"]
 
-_CLOCK_SKEW = timedelta(minutes=10)
+CLOCK_SKEW = timedelta(minutes=10)
+"""How far two clocks that are set well may differ."""
+
 _AGES = ("stable", "oldstable", "oldoldstable", "oldoldoldstable")
 """What a release is called while it ages; mirrors may be slow to follow."""
 
@@ -100,7 +102,7 @@ def check_dates(release: Release, now: datetime, *, where: str) -> None:
             hint="the mirror is no longer updated, or this machine's clock is wrong: set another"
             " `debian-mirror`",
         )
-    if release.date > now + _CLOCK_SKEW:
+    if release.date > now + CLOCK_SKEW:
         raise ReleaseExpired(
             f"the release file of {release.suite.name} is dated {release.date:%Y-%m-%d %H:%M} UTC,"
             " in the future",

@@ -16,6 +16,7 @@ from wheelship.discover.dockerfile import Dockerfile
 from wheelship.discover.model import Found, Place
 from wheelship.request.code import Module, keyword
 from wheelship.request.detect import Application
+from wheelship.request.gate import URL_PATH
 
 __all__ = ["find_health"]
 
@@ -45,7 +46,6 @@ _INCLUDES = ("include_router", "register_blueprint", "mount")
 _ASKED = re.compile(
     r"https?://(?:localhost|127\.0\.0\.1|0\.0\.0\.0|\[::1\])(?::\S+?)?(/[^\s\"'|]*)"
 )
-_PATH = re.compile(r"/[!-~]*")
 _DEEPEST = 6
 
 
@@ -53,7 +53,7 @@ def find_health(
     application: Application | None, dockerfile: Dockerfile | None, modules: Sequence[Module]
 ) -> tuple[Found[str], ...]:
     """Return the paths that could be asked, the likeliest first."""
-    found = [one for one in _of_dockerfile(dockerfile) if _PATH.fullmatch(one.value)]
+    found = [one for one in _of_dockerfile(dockerfile) if URL_PATH.fullmatch(one.value)]
     if application is None:
         return tuple(found)
     if application.framework in _OWN:
@@ -63,7 +63,7 @@ def find_health(
     named = [
         (rank, one)
         for one in routes.found()
-        if (rank := _rank(one.value)) is not None and _PATH.fullmatch(one.value)
+        if (rank := _rank(one.value)) is not None and URL_PATH.fullmatch(one.value)
     ]
     named.sort(key=lambda pair: (pair[0], pair[1].value))
     unique = {one.value: one for _, one in reversed(named)}

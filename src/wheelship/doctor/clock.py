@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from wheelship.build.lockfile import LOCK_NAME, read_lock
+from wheelship.debian.release import CLOCK_SKEW
 from wheelship.doctor.model import Finding, Patient
 from wheelship.errors import InputError
 
 __all__ = ["check_clock"]
-
-_SKEW = timedelta(minutes=10)
 
 
 def check_clock(patient: Patient) -> Iterable[Finding]:
@@ -22,7 +21,7 @@ def check_clock(patient: Patient) -> Iterable[Finding]:
     """
     now = f"{patient.now:%Y-%m-%d %H:%M} UTC"
     newest = _newest(patient)
-    if newest is not None and patient.now + _SKEW < newest:
+    if newest is not None and patient.now + CLOCK_SKEW < newest:
         yield Finding(
             code="clock",
             status="problem",

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from wheelship.lock.errors import SourceUnusable, Unresolvable
-from wheelship.lock.model import BuildRequirement, Locked, LockedSource, LockedWheel
+from wheelship.lock.model import LEGACY_BUILD, BuildRequirement, Locked, LockedSource, LockedWheel
 from wheelship.lock.resolve import Resolver
 from wheelship.lock.target import Target
 from wheelship.lock.upgrade import Upgrade
@@ -25,9 +25,6 @@ from wheelship.request.model import BuildRule
 from wheelship.request.requirement import check_requirement
 
 __all__ = ["declared_requirements", "pin_builds"]
-
-_LEGACY = ("setuptools>=40.8.0",)
-"""What PEP 517 says of a source tree without ``build-system``, in the words of pip and uv."""
 
 _TEXT_BYTES = 1024 * 1024
 _MEMBERS = 200_000
@@ -86,14 +83,14 @@ def declared_requirements(path: Path, source: LockedSource) -> tuple[str, ...]:
         else:
             text = _from_archive(path, [*inner.split("/")] if inner else [])
         if text is None:
-            return _LEGACY
+            return LEGACY_BUILD
         table = tomllib.loads(text.decode()).get("build-system")
     except (OSError, tarfile.TarError, EOFError, ValueError) as error:
         raise SourceUnusable(
             f"what its build requires cannot be read: {error}", where=source.filename
         ) from error
     if table is None:
-        return _LEGACY
+        return LEGACY_BUILD
     requires = table.get("requires") if isinstance(table, dict) else None
     if not isinstance(requires, list) or not all(isinstance(one, str) for one in requires):
         raise SourceUnusable(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from wheelship.lock.errors import IndexUnreachable, Unresolvable
 from wheelship.lock.machine import MachineSources
 from wheelship.lock.route import Route
+from wheelship.wheel.name import normalized
 
 __all__ = ["explained", "words"]
 
@@ -50,4 +51,4 @@ def explained(
 def words(text: str) -> set[str]:
     """Return what could be package names in ``text``, normalised."""
     words = re.findall(r"[A-Za-z][\w.-]*\w|[A-Za-z]", text)
-    return {re.sub(r"[-_.]+", "-", word).lower() for word in words}
+    return {normalized(word) for word in words}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 __all__ = [
+    "LEGACY_BUILD",
     "BuildRequirement",
     "Locked",
     "LockedSource",
@@ -52,6 +53,10 @@ class LockedWheel:
 
 
 SourceKind: TypeAlias = Literal["sdist", "archive", "directory", "vcs"]
+
+
+LEGACY_BUILD = ("setuptools>=40.8.0",)
+"""What PEP 517 says that a source tree without ``build-system`` requires to be built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from wheelship.lock.errors import (
     UvMissing,
 )
 from wheelship.lock.target import Target
+from wheelship.wheel.name import normalized
 
 __all__ = ["Uv", "clean_environment"]
 
@@ -104,8 +105,8 @@ class Uv:
             match = _VIA.match(line)
             if match:
                 parents = [one.strip() for one in match["parents"].split(",")]
-                found[_normalised(match["name"])] = tuple(
-                    _normalised(one) for one in parents if re.fullmatch(r"[\w.-]+", one)
+                found[normalized(match["name"])] = tuple(
+                    normalized(one) for one in parents if re.fullmatch(r"[\w.-]+", one)
                 )
         return found
 
@@ -153,7 +154,7 @@ def _failure(stderr: str, status: int, target: Target) -> Exception:
         return SdistOnly(
             f"{names}: no wheel for {target}, only source, and nothing is to be built:\n{text}",
             explanation=text,
-            packages=tuple(map(_normalised, dict.fromkeys(needing))),
+            packages=tuple(map(normalized, dict.fromkeys(needing))),
             hint="remove `sdist = false`, or build the wheel yourself and name its directory:\n"
             f"pip wheel --no-deps --wheel-dir wheels {needing[0]}\n"
             'find-links = ["wheels"]',
@@ -168,7 +169,7 @@ def _source_failure(text: str) -> Exception | None:
     failed = _SOURCE_FAILED.search(text)
     if failed is None:
         return None
-    name = _normalised(re.split("[ =@]", failed[1])[0])
+    name = normalized(re.split("[ =@]", failed[1])[0])
     if "Failed to extract archive" in text:
         return SourceUnusable(
             f"the archive of {failed[1]} cannot be unpacked:\n{text}",
@@ -238,7 +239,3 @@ def _with_parents(name: str, explanation: str) -> str:
     pattern = rf"([\w.-]+?)(?:[=<>!~]=?\S*)? depends? on {re.escape(name)}\b"
     parents = dict.fromkeys(re.findall(pattern, explanation))
     return f"{name} (required by {', '.join(parents)})" if parents else name
-
-
-def _normalised(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from wheelship.errors import InputError
 from wheelship.oci.image import Package
 from wheelship.report.plan_view import ImageView
 from wheelship.report.why import Graph, Way
+from wheelship.wheel.name import normalized
 
 __all__ = ["Found", "NotInTheImage", "find_package", "why_document", "why_text"]
 
@@ -61,7 +61,7 @@ def _found(view: ImageView, name: str) -> Iterator[Found]:
     for package in _packages(view):
         graph: Graph | None = {"python": view.python, "debian": view.debian}.get(package.type)
         # Debian's names have dots and plus signs of their own.
-        wanted = name.lower() if package.type == "debian" else _normalised(name)
+        wanted = name.lower() if package.type == "debian" else normalized(name)
         if package.name == wanted and graph is not None:
             yield Found(
                 view=view,
@@ -70,10 +70,6 @@ def _found(view: ImageView, name: str) -> Iterator[Found]:
                 ways=graph.ways(wanted),
                 complete=graph.complete,
             )
-
-
-def _normalised(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _packages(view: ImageView) -> Iterator[Package]:

@@ -15,11 +15,13 @@ from wheelship.request.model import Budget, CheckRequest, Json, Waiver
 from wheelship.request.table import Table
 from wheelship.request.value import parse_duration, parse_relative, parse_size
 
-__all__ = ["Probe", "read_budget", "read_check", "read_health", "read_waivers"]
+__all__ = ["URL_PATH", "Probe", "read_budget", "read_check", "read_health", "read_waivers"]
+
+URL_PATH = re.compile(r"/[!-~]*")
+"""A path as it stands in a request."""
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
 _MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
-_URL_PATH = re.compile(r"/[!-~]*")
 
 
 class Probe(TypedDict, total=False):
@@ -178,7 +180,7 @@ def _existing(text: str, root: Path) -> str:
 
 
 def _url_path(text: str) -> str:
-    if not _URL_PATH.fullmatch(text):
+    if not URL_PATH.fullmatch(text):
         raise InvalidValue(f"{text!r} is no path of a URL", hint='write it like "/healthz"')
     return text
 

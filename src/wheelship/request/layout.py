@@ -9,7 +9,6 @@ path: Flask its ``templates``, FastAPI its ``static``, Django its settings.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from os import DirEntry, scandir
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 from wheelship.request.errors import Finding, SourceError
 from wheelship.request.ignore import is_never_shipped
 from wheelship.request.model import Project
+from wheelship.wheel.name import normalized
 
 __all__ = ["Layout", "find_layout"]
 
@@ -83,7 +83,7 @@ def _is_beside_the_service(name: str) -> bool:
 
 def _import_name(name: str) -> str:
     """Return a file or directory name in the spelling of normalised distribution names."""
-    return re.sub(r"[-_.]+", "-", name.removesuffix(".py")).lower()
+    return normalized(name.removesuffix(".py"))
 
 
 def _code(folder: Path) -> list[str]:

@@ -11,6 +11,7 @@ import re
 from posixpath import normpath
 
 from wheelship.request.errors import InvalidValue
+from wheelship.wheel.name import normalized
 
 __all__ = [
     "canonical_name",
@@ -201,4 +202,4 @@ def canonical_name(text: str) -> str:
             f"{text!r} is no valid name",
             hint="letters, digits, '.', '_' and '-', with a letter or digit at both ends",
         )
-    return re.sub(r"[-_.]+", "-", text).lower()
+    return normalized(text)

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wheelship.lock.errors import SourceUnusable
+from wheelship.lock.model import LEGACY_BUILD
 from wheelship.lock.toml import array, string
 
 __all__ = ["add_requirements"]
@@ -20,7 +21,7 @@ __all__ = ["add_requirements"]
 _SECTION = re.compile(
     r"^[ \t]*\[build-system\][^\n]*\n?(?:(?![ \t]*\[[^\n]*\][ \t]*(?:#|$)).*\n?)*", re.MULTILINE
 )
-_LEGACY = {"requires": ["setuptools>=40.8.0"], "build-backend": "setuptools.build_meta:__legacy__"}
+_LEGACY = {"requires": [*LEGACY_BUILD], "build-backend": "setuptools.build_meta:__legacy__"}
 """What holds where nothing is declared (PEP 517, "Source trees")."""
 
 

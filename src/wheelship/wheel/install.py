@@ -11,12 +11,12 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import posixpath
-import re
 from collections.abc import Iterator
 
 from wheelship.archive.entry import File, InMemory
 from wheelship.wheel.environment import Environment
 from wheelship.wheel.errors import InvalidWheel
+from wheelship.wheel.name import normalized
 from wheelship.wheel.reader import Wheel
 from wheelship.wheel.record import Row, encode_sha256, render_record
 from wheelship.wheel.script import check_script_name, console_script, parse_scripts, retarget
@@ -82,7 +82,7 @@ def _files(wheel: Wheel, environment: Environment) -> Iterator[tuple[File, Row]]
 
 def _data_file(wheel: Wheel, environment: Environment, name: str) -> tuple[File, Row]:
     scheme, _, rest = name.removeprefix(wheel.data_dir + "/").partition("/")
-    distribution = re.sub(r"[-_.]+", "-", wheel.name).lower()
+    distribution = normalized(wheel.name)
     directory = environment.scheme(scheme, distribution)
     if directory is None or not rest:
         raise InvalidWheel(f"puts {name} under an unknown scheme", where=wheel.filename)

@@ -21,6 +21,7 @@ from wheelship.archive.errors import ContentMismatch, InvalidZip
 from wheelship.archive.inflate import inflate, inflate_all
 from wheelship.archive.zip import Member, ReadAt, read_zip
 from wheelship.wheel.errors import InvalidWheel, RecordMismatch, WrongWheel
+from wheelship.wheel.name import normalized
 from wheelship.wheel.record import Row, parse_record
 
 __all__ = ["Wheel", "open_wheel"]
@@ -190,7 +191,7 @@ def _special_dir(members: dict[str, Member], name: str, version: str, filename: 
     (directory,) = found
     inside = directory.removesuffix(".dist-info").partition("-")
     same_version = _same_version(inside[2], version)
-    if _normal(inside[0]) != _normal(name) or not same_version:
+    if normalized(inside[0]) != normalized(name) or not same_version:
         raise InvalidWheel(
             f"holds {directory}, which is another package", where=filename, hint=_REPORT
         )
@@ -201,7 +202,7 @@ def _check_identity(text: str, name: str, version: str, filename: str) -> None:
     """Refuse METADATA of another package: pip and scanners believe it, not the file name."""
     found = _headers(text.partition("\n\n")[0], ("Name", "Version"), filename)
     said = (found.get("Name", ""), found.get("Version", ""))
-    if _normal(said[0]) != _normal(name) or not _same_version(said[1], version):
+    if normalized(said[0]) != normalized(name) or not _same_version(said[1], version):
         raise InvalidWheel(
             f"calls itself {' '.join(said).strip() or 'nothing'} in METADATA",
             where=filename,
@@ -224,10 +225,6 @@ def _headers(text: str, names: tuple[str, ...], filename: str) -> dict[str, str]
 def _is_info(directory: str) -> bool:
     # importlib.metadata finds it in any case.
     return directory.lower().endswith(".dist-info")
-
-
-def _normal(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _same_version(left: str, right: str) -> bool:
