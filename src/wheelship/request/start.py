@@ -240,7 +240,7 @@ def _nothing(project: Project, applications: Collection[Application], port: int)
 
 
 def _project_below(root: Path, path: str) -> str | None:
-    """Return the directory of the project below ``root`` that a file belongs to, as in monorepos."""
+    """Return the directory of the project below ``root`` that a file is of, as in monorepos."""
     folders = (folder for folder in PurePosixPath(path).parents if folder.name)
     below = (one for one in folders if (root / one / "pyproject.toml").is_file())
     return next((str(one) for one in below), None)
