@@ -151,6 +151,8 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     """
     if locked and frozen:
         raise click.UsageError("--locked and --frozen exclude each other")
+    if every and variants:
+        raise click.UsageError("--all and --variant exclude each other")
     from wheelship.cli.services import make_registry, tools
     from wheelship.sink.deliver import refuse_missing_tools
     from wheelship.sink.output import RegistryOutput, parse_output

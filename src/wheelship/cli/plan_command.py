@@ -71,6 +71,8 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     """
     if locked and frozen:
         raise click.UsageError("--locked and --frozen exclude each other")
+    if every and variants:
+        raise click.UsageError("--all and --variant exclude each other")
     from wheelship.cli.planning import show_plan, views_of
     from wheelship.cli.services import native_platform, surroundings
     from wheelship.request.read import read_request
