@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from wheelship.cli.building import Call, build_images
-from wheelship.cli.options import image_options, insecure_option, lock_mode, lock_options
+from wheelship.cli.options import (
+    image_options,
+    insecure_option,
+    lock_mode,
+    lock_options,
+    refuse_variants_beside_all,
+)
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
 
@@ -98,6 +104,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     Exit status 1 says that the image was built and is over its budget; nothing is pushed then.
     """
     mode = lock_mode(locked=locked, frozen=frozen)
+    refuse_variants_beside_all(variants, every=every)
     from wheelship.cli.services import make_registry, tools
     from wheelship.sink.deliver import refuse_missing_tools
     from wheelship.sink.output import RegistryOutput, parse_output

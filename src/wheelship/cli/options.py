@@ -13,7 +13,14 @@ from wheelship.oci.platform import Platform
 if TYPE_CHECKING:
     from wheelship.build.model import LockMode
 
-__all__ = ["image_options", "insecure_option", "lock_mode", "lock_options", "platform_option"]
+__all__ = [
+    "image_options",
+    "insecure_option",
+    "lock_mode",
+    "lock_options",
+    "platform_option",
+    "refuse_variants_beside_all",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -47,6 +54,16 @@ def image_options(variant: str, platform: str) -> Callable[[_F], _F]:
         return function
 
     return add
+
+
+def refuse_variants_beside_all(variants: tuple[str, ...], *, every: bool) -> None:
+    """Refuse ``--all`` together with ``--variant``, of which one would count for nothing.
+
+    Raises:
+        UsageError: both were given.
+    """
+    if every and variants:
+        raise click.UsageError("--all and --variant exclude each other")
 
 
 def _platforms(

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wheelship.cli.options import image_options, insecure_option, lock_mode, lock_options
+from wheelship.cli.options import (
+    image_options,
+    insecure_option,
+    lock_mode,
+    lock_options,
+    refuse_variants_beside_all,
+)
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings, common_options
 
@@ -58,6 +64,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     next build makes. With --locked nothing is written. No layer is made, no package fetched.
     """
     mode = lock_mode(locked=locked, frozen=frozen)
+    refuse_variants_beside_all(variants, every=every)
     from wheelship.build.images import choose_images
     from wheelship.cli.place import read_project
     from wheelship.cli.planning import show_plan, views_of

@@ -70,7 +70,8 @@ def _lines(change: LockChange, *, reasons: bool) -> Iterator[str]:
         for one in packages:
             versions = " → ".join(text for text in (one.old, one.new) if text is not None)
             why = f"  ({_reason(one)})" if reasons else ""
-            yield f"  {sign} {one.name} {versions}{why}{_growth(one)}"
+            named = f"{one.name} {versions}".rstrip()  # a directory may have no version yet
+            yield f"  {sign} {named}{why}{_growth(one)}"
 
 
 def _base(change: LockChange) -> Iterator[str]:

@@ -23,6 +23,8 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "says"),
     [
         (["build", "--locked", "--frozen"], "--locked and --frozen exclude each other"),
+        (["build", "--all", "--variant", "cpu"], "--all and --variant exclude each other"),
+        (["plan", "--all", "--variant", "cpu"], "--all and --variant exclude each other"),
         (["build", "--jobs", "0"], "0 is not in the range"),
         (["build", "nowhere"], "'nowhere' does not exist"),
         (["build", "--color", "pink"], "'pink' is not one of"),
