@@ -19,9 +19,9 @@ def packages() -> set[str]:
     return {path.parent.name for path in SOURCES.glob("*/__init__.py")} - APART
 
 
-def modules() -> set[str]:
-    """The modules that stand beside the packages."""
-    return {path.stem for path in SOURCES.glob("*.py")} - {"__init__"}
+def rooms_of_imports() -> set[str]:
+    """The packages, and the modules that stand beside them."""
+    return packages() | {path.stem for path in SOURCES.glob("*.py")} - {"__init__"}
 
 
 def contracts() -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ def rows(heading: str) -> list[list[str]]:
 def test_every_package_has_its_layer() -> None:
     named = [name for layer in layers() for name in layer.split(" | ")]
     assert len(named) == len(set(named))
-    assert set(named) == packages() | modules()
+    assert set(named) == rooms_of_imports()
 
 
 def test_the_product_is_held_apart_from_its_test_support_as_a_whole() -> None:
@@ -53,7 +53,7 @@ def test_the_product_is_held_apart_from_its_test_support_as_a_whole() -> None:
         one for one in contracts() if one.get("forbidden_modules") == ["wheelship.testing"]
     )
     named = {one.removeprefix("wheelship.") for one in contract["source_modules"]}
-    assert named == packages() | modules()
+    assert named == rooms_of_imports()
 
 
 def test_the_line_of_imports_is_the_one_that_is_enforced() -> None:
