@@ -60,11 +60,15 @@ def _set(name: str) -> Callable[[click.Context, click.Parameter, object], None]:
 
 
 def common_options(function: _F) -> _F:
-    """Add ``--json``, ``--quiet``, ``--verbose``, ``--color`` and ``--store`` to a command."""
+    """Add ``--json``, ``--quiet``, ``--verbose``, ``--color`` and ``--store`` to a command.
+
+    They are read before all others, which may find their values wrong and have to say so in JSON.
+    """
     options = [
         click.option(
             "--json",
             is_flag=True,
+            is_eager=True,
             expose_value=False,
             callback=_set("json"),
             help="Write the result as JSON to stdout.",
@@ -73,6 +77,7 @@ def common_options(function: _F) -> _F:
             "-q",
             "--quiet",
             is_flag=True,
+            is_eager=True,
             expose_value=False,
             callback=_set("quiet"),
             help="No progress on stderr.",
@@ -81,6 +86,7 @@ def common_options(function: _F) -> _F:
             "-v",
             "--verbose",
             is_flag=True,
+            is_eager=True,
             expose_value=False,
             callback=_set("verbose"),
             help="Say more, with tracebacks on errors.",
@@ -88,6 +94,7 @@ def common_options(function: _F) -> _F:
         click.option(
             "--color",
             type=click.Choice(["auto", "always", "never"]),
+            is_eager=True,
             expose_value=False,
             callback=_set("color"),
             help="Colour on stderr.  [default: auto]",
@@ -96,6 +103,7 @@ def common_options(function: _F) -> _F:
             "--store",
             type=click.Path(file_okay=False, path_type=Path),
             metavar="DIR",
+            is_eager=True,
             expose_value=False,
             callback=_set("store"),
             help="Where layers and downloads are kept.  [env: WHEELSHIP_STORE; default: "

@@ -43,6 +43,10 @@ class Connections:
         proxies: Mapping[str, str],
         offline: bool,
     ) -> None:
+        # Whole, before threads import parts of it: when a package has been loaded, Python takes it
+        # out of sys.modules for a moment, and whoever imports a part of it just then fails.
+        import urllib3  # noqa: F401
+
         self._agent = user_agent
         self._policy = policy
         self._context = context

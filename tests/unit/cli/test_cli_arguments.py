@@ -54,6 +54,14 @@ def test_unknown_platforms_are_refused(text: str, capsys: pytest.CaptureFixture[
     assert "linux/amd64" in error["hint"]
 
 
+@pytest.mark.parametrize("command", [["build"], ["plan"], ["check"], ["push", ".", "host/name"]])
+def test_a_refusal_is_json_wherever_that_was_asked_for(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--platform=banana", "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "invalid-platform"
+
+
 @pytest.mark.parametrize("text", ["", "oci", "oci:", "tar:x", "docker-archive:"])
 def test_unknown_outputs_are_refused_before_the_project_is_read(
     text: str, capsys: pytest.CaptureFixture[str]
