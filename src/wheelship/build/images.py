@@ -49,6 +49,7 @@ def choose_images(
     Raises:
         UnknownVariant: there is none of that name.
         UnlockedPlatform: a variant is not for a platform.
+        AcceleratorLacksPlatform: nor can it be.
     """
     wanted = [
         (variant, platform)
@@ -58,8 +59,18 @@ def choose_images(
     for_it = dict.fromkeys((one.name, to) for one, to in wanted if to in one.platforms)
     for variant, platform in wanted:
         if platform not in variant.platforms and not (every and for_it):
+            _refuse_impossible(variant, platform)
             listed = ", ".join(f'"{one}"' for one in sorted({*variant.platforms, platform}))
             raise UnlockedPlatform(
                 f"variant {variant.name} is not for {platform}", hint=f"platforms = [{listed}]"
             )
     return [(request.variants[name], platform) for name, platform in for_it]
+
+
+def _refuse_impossible(variant: Variant, platform: Platform) -> None:
+    from wheelship.lock.consistency import check_machine
+    from wheelship.lock.target import Target
+    from wheelship.variant.accelerator import accelerator_row
+
+    row = accelerator_row(variant.accelerator, variant.accelerator_version)
+    check_machine(row, [Target(python=variant.python, platform=platform)])

@@ -111,6 +111,8 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
 
     # Read here: nobody wants to hear of a typing error when all is built.
     wanted = [parse_output(text, Path.cwd()) for text in outputs]
+    if tag is not None:
+        RegistryOutput.parse(tag)
     if offline and (push or any(isinstance(one, RegistryOutput) for one in wanted)):
         raise click.UsageError("--offline and a push exclude each other")
     view = ProgressView(settings)

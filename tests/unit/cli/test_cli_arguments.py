@@ -62,6 +62,17 @@ def test_a_refusal_is_json_wherever_that_was_asked_for(
     assert json.loads(capsys.readouterr().out)["error"]["code"] == "invalid-platform"
 
 
+@pytest.mark.parametrize(
+    "tag", ["Foo Bar", "team/app:x y", "app@sha256:1", "https://example.org/a"]
+)
+def test_names_that_no_engine_takes_are_refused_before_the_project_is_read(
+    tag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["build", "--tag", tag, "--json"]) == 3
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["code"], error["where"]) == ("invalid-output", tag)
+
+
 @pytest.mark.parametrize("text", ["", "oci", "oci:", "tar:x", "docker-archive:"])
 def test_unknown_outputs_are_refused_before_the_project_is_read(
     text: str, capsys: pytest.CaptureFixture[str]
