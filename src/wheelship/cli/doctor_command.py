@@ -127,4 +127,9 @@ def _show(findings: Sequence[Finding], settings: Settings) -> None:
             sys.stdout.writelines(f"{'':<29}      {line}\n" for line in rest)
     warnings = sum(one.status == "warning" for one in findings)
     verdict = "nothing that builds need is broken" if not problems else "builds will fail"
-    sys.stdout.write(f"{problems} problems, {warnings} warnings: {verdict}\n")
+    counts = f"{_count(problems, 'problem')}, {_count(warnings, 'warning')}"
+    sys.stdout.write(f"{counts}: {verdict}\n")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -42,7 +42,7 @@ def check_emulation(patient: Patient) -> Iterable[Finding]:
                 code="emulation",
                 status="warning",
                 what=f"{architecture} images can be built here, but not run or checked",
-                hint="sudo apt-get install qemu-user-static binfmt-support\n"
+                hint="sudo apt-get install qemu-user-binfmt  # before Debian 13: qemu-user-static\n"
                 f"or with Docker: docker run --privileged --rm tonistiigi/binfmt --install "
                 f"{architecture}",
             )

@@ -116,8 +116,8 @@ def refuse_foreign_platform(image: ImageFiles) -> None:
         raise ForeignPlatform(
             f"the image is for {wanted}, this machine is {own}",
             where=image.reference,
-            hint="check it on such a machine, or let QEMU run it: apt-get install qemu-user-binfmt "
-            "(Debian 13), qemu-user-static (before)",
+            hint="check it on such a machine, or let QEMU run it:\n"
+            "sudo apt-get install qemu-user-binfmt  # before Debian 13: qemu-user-static",
         )
 
 

@@ -28,7 +28,7 @@ def find(subject: Subject) -> Iterator[PackageFinding]:
                 yield subject.finding("idle-accelerator", wheel, message, hint)
             if names := family.libraries.get(wheel.name, ()):
                 message = f"needs {' and '.join(names)}, which no wheel brings"
-                hint = "choose a base image that has them: docs/how-to/rocm.md"
+                hint = 'choose an image that has them: base = "registry.example.org/rocm:7.2"'
                 yield subject.finding("system-libraries", wheel, message, hint)
         if reason := row.idle.get(wheel.name):
             message = f"{reason}, which a {row.accelerator} image has no use for"
