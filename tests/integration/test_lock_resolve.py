@@ -34,7 +34,7 @@ from wheelship.lock.errors import (
     Unresolvable,
 )
 from wheelship.lock.inputs import lock_inputs
-from wheelship.lock.locking import LockContext, lock_variant, targets_of
+from wheelship.lock.locking import LockContext, resolve_variant, targets_of
 from wheelship.lock.machine import MachineSources, machine_sources, pip_config_files
 from wheelship.lock.model import LockedWheel
 from wheelship.lock.read import Lock, read_lock
@@ -101,7 +101,9 @@ class Service:
 
     def lock(self, upgrade: Upgrade | None = None, **context: Any) -> LockChange:
         ambient = replace(self.context, **context)
-        return lock_variant(self.project, self.variant, ambient, upgrade or Upgrade())
+        resolved = resolve_variant(self.project, self.variant, ambient, upgrade or Upgrade())
+        resolved.write()
+        return resolved.change
 
     def read(self) -> Lock:
         return read_lock(lock_path(self.root, self.variant.name))

@@ -106,7 +106,7 @@ print(*({{"torch", "silero_vad", "onnxruntime"}} & {{n for n, m in sys.modules.i
 def run_without(missing: list[str], backend: str) -> subprocess.CompletedProcess[str]:
     code = WITHOUT.format(missing=missing, backend=backend, sample=str(SAMPLE))
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    return subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - ours
 
 
 @pytest.mark.parametrize("backend", ["auto", "onnx"])

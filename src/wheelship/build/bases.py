@@ -154,7 +154,7 @@ def image_lock(  # noqa: PLR0913 - what it locks for, where it is kept, where it
     return made, True
 
 
-def image_maker(  # noqa: PLR0913 - as above
+def image_maker(  # noqa: PLR0913 - what it compiles for, where it is kept, where it comes from
     request: Request,
     variant: Variant,
     platform: Platform,

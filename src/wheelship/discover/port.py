@@ -60,9 +60,11 @@ def _of_dockerfile(dockerfile: Dockerfile | None) -> Iterator[Found[int]]:
 
 def _flat(words: Sequence[str]) -> tuple[str, ...]:
     """Return the words of a command that a shell is told to run."""
-    if len(words) > 2 and words[0].endswith("sh") and words[1].startswith("-"):  # noqa: PLR2004
-        return split_words(words[2])
-    return tuple(words)
+    match tuple(words):
+        case (shell, option, script, *_) if shell.endswith("sh") and option.startswith("-"):
+            return split_words(script)
+        case own:
+            return own
 
 
 def _of_procfile(root: Path) -> Iterator[Found[int]]:

@@ -36,7 +36,6 @@ from wheelship.variant.accelerator import accelerator_row
 __all__ = [
     "LockContext",
     "Resolved",
-    "lock_variant",
     "resolve_variant",
     "targets_of",
 ]
@@ -95,23 +94,6 @@ class Resolved:
 
 
 _ALONE = Siblings()
-
-
-def lock_variant(
-    project: Project,
-    variant: Variant,
-    context: LockContext,
-    upgrade: Upgrade = _KEEP_ALL,
-    *,
-    targets: tuple[Target, ...] = (),
-    siblings: Siblings = _ALONE,
-) -> LockChange:
-    """Resolve ``variant`` and write its lock; return what changed. See :func:`resolve_variant`."""
-    resolved = resolve_variant(
-        project, variant, context, upgrade, targets=targets, siblings=siblings
-    )
-    resolved.write()
-    return resolved.change
 
 
 def resolve_variant(

@@ -64,7 +64,7 @@ class Diarizer:
         ]
 
 
-def _load(directory: Path | None, threads: int) -> Any:  # noqa: ANN401
+def _load(directory: Path | None, threads: int) -> Any:  # noqa: ANN401 - pyannote ships no types
     if find_spec("pyannote") is None:
         raise DiarizationNotInstalledError(f"pyannote.audio is not installed; {INSTALL}")
     if directory is None:
