@@ -14,7 +14,17 @@ from typing import Literal, TypeAlias
 __all__ = ["Advanced", "Emit", "Event", "Finished", "Started", "Step", "Warned", "discard"]
 
 Step: TypeAlias = Literal[
-    "resolve", "download", "build", "layer", "bytecode", "image", "load", "check", "pull", "push"
+    "resolve",
+    "download",
+    "build",
+    "layer",
+    "bytecode",
+    "image",
+    "load",
+    "check",
+    "pull",
+    "push",
+    "inspect",
 ]
 Outcome: TypeAlias = Literal["done", "reused", "failed"]
 
