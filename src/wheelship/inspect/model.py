@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an image holds, byte by byte. Three sizes are told apart everywhere, and never mixed:
+"""What an image holds, byte by byte.
+
+Three sizes are told apart everywhere, and never mixed:
 
 transfer
     bytes of the blobs as a registry sends them: compressed layers, configuration and manifest. An
