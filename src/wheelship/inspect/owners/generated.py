@@ -48,10 +48,14 @@ _RECORD = re.compile(
     r"|(?P<apt>var/lib/apt/.*|etc/apt/.*|usr/share/keyrings/.*)"
     r"|(?P<logs>var/log/.*)"
     r"|(?P<locales>usr/lib/locale/.*|.*/gconv-modules\.cache|etc/locale\.gen|etc/default/locale)"
+    r"|(?P<probe>opt/wheelship/.*)"
     r"|(?P<temporary>(?:var/)?tmp/.*)"
     r"|(?P<system>\.dockerenv|etc/(?:hostname|hosts|resolv\.conf|mtab|fstab|machine-id|environment"
-    r"|localtime|timezone|networks|nsswitch\.conf|vconsole\.conf|motd|adjtime|profile|crypttab)"
-    r"|etc/rc[0-6S]\.d/.*|etc/systemd/.*|etc/pam\.d/common-.*|etc/dpkg/origins/default"
+    r"|localtime|timezone|networks|nsswitch\.conf|vconsole\.conf|motd|adjtime|profile|crypttab"
+    # of packages whose lists an image without dpkg does not have: their configuration files
+    r"|debian_version|ethertypes|host\.conf|inputrc|mime\.types|netconfig|protocols|rpc|services"
+    r"|issue(?:\.net)?|dpkg/origins/.*|ld\.so\.conf(?:\.d/.*)?|python3[^/]*/sitecustomize\.py)"
+    r"|etc/rc[0-6S]\.d/.*|etc/systemd/.*|etc/pam\.d/common-.*"
     r"|var/lib/(?:systemd|pam|ucf)/.*|usr/share/info/dir|usr/local/man"
     r"|(?:root|home/[^/]+)/\.(?:bashrc|profile|bash_logout|wget-hsts|python_history)"
     r"|var/(?:run|lock|spool/mail)|run/.*)"
@@ -65,6 +69,7 @@ _RECORDS = {
     "apt": Owner("generated", "apt state"),
     "logs": Owner("generated", "logs"),
     "locales": Owner("generated", "locales"),
+    "probe": Owner("generated", "health probe"),
     "temporary": Owner("generated", "temporary files"),
     "system": Owner("generated", "system settings"),
 }
