@@ -69,10 +69,11 @@ RULE = Rule(
     about="Files of packages that belong to CUDA or ROCm (`nvidia-*`, `triton`, `rocm-*`, Debian's "
     "and NVIDIA's `libcublas…`), the trees `/usr/local/cuda*` and `/opt/rocm*`, and shared "
     "libraries by name (`libtorch_cuda.so`). They are waste when the image is said to be for CPUs "
-    "(`--accelerator cpu`, or the variant says so), when torch's version ends in `+cpu` and nothing "
-    "else in the image is known to use a GPU, or when nothing at all is. A package that loads such "
-    "libraries by itself (ctranslate2, tensorflow, vllm and others), a library with device code, and "
-    "a compiled program of no package all count as users, and then only what was said decides.",
+    "(`--accelerator cpu`, or the variant says so), when torch's version ends in `+cpu` and "
+    "nothing else in the image is known to use a GPU, or when nothing at all is. A package that "
+    "loads such libraries by itself (ctranslate2, tensorflow, vllm and others), a library with "
+    "device code, and a compiled program of no package all count as users, and then only what was "
+    "said decides.",
     fix="Install the builds for CPUs before anything that requires torch; wheelship's variant "
     '`accelerator = "cpu"` does, and refuses the others.',
     minimum_bytes=1_000_000,

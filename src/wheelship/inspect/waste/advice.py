@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from wheelship.inspect.model import Owner
@@ -19,10 +20,7 @@ def fix(*, dockerfile: str, wheelship: str) -> str:
 
 def omit_line(globs: Mapping[str, Iterable[str]]) -> str:
     """Return the line of configuration that leaves files of packages out, by package."""
-    rows = (
-        f"{name} = [{', '.join(f'"{one}"' for one in sorted(of))}]"
-        for name, of in sorted(globs.items())
-    )
+    rows = (f"{name} = {json.dumps(sorted(of))}" for name, of in sorted(globs.items()))
     return f"omit = {{ {', '.join(rows)} }}"
 
 

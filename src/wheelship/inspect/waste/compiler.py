@@ -83,7 +83,8 @@ RULE = Rule(
     about="Debian's compilers, binutils, build tools and `-dev` packages, `/usr/include`, "
     "`/usr/local/include`, the compiler and headers of `/usr/local/cuda*`, Rust and Go trees, and "
     "the Python packages cmake, ninja, meson and scikit-build. Listed by package. torch.compile on "
-    "CPUs and Triton's own kernels need a C compiler at run time; a service that uses them keeps it.",
+    "CPUs and Triton's own kernels need a C compiler at run time; a service that uses them keeps "
+    "it.",
     fix="Compile in another stage; wheelship compiles outside of the image.",
     minimum_bytes=1_000_000,
     find=_find,

@@ -41,8 +41,9 @@ def _system(
     where = sorted({software.place(one).rpartition("/")[0] or "/" for one in twice})
     yield Claim(
         title="CUDA from the base image and from wheels",
-        reason=f"{listed(sorted({_family(one) for one in twice}))} come with the wheels, which load "
-        f"their own; those in /{listed(where)} serve only programs that are not Python packages",
+        reason=f"{listed(sorted({_family(one) for one in twice}))} come with the wheels, which "
+        f"load their own; those in /{listed(where)} serve only programs that are not Python "
+        f"packages",
         fix=fix(
             dockerfile="FROM python:3.12-slim  # in place of nvidia/cuda:…; the wheels bring CUDA, "
             "the host brings the driver",
@@ -52,9 +53,7 @@ def _system(
     )
 
 
-def _majors(
-    subject: Subject, wheels: Sequence[Item], software: DeviceSoftware
-) -> Iterator[Claim]:
+def _majors(subject: Subject, wheels: Sequence[Item], software: DeviceSoftware) -> Iterator[Claim]:
     """Yield the libraries of the major versions that torch is not built for."""
     sets: dict[str, list[Item]] = {}
     for item in wheels:
@@ -73,11 +72,11 @@ def _majors(
     for major in sorted(set(sets) - {kept}):
         yield Claim(
             title=f"CUDA {major} beside CUDA {kept}",
-            reason=f"libraries for two major versions are there; {how}. Needed only if a package is "
-            f"built for CUDA {major}, and that one belongs into a build for CUDA {kept}",
+            reason=f"libraries for two major versions are there; {how}. Needed only if a package "
+            f"is built for CUDA {major}, and that one belongs into a build for CUDA {kept}",
             fix=fix(
-                dockerfile=f"RUN pip list | grep -i cu{major}  # then pin the packages that require "
-                f"them to builds for CUDA {kept}",
+                dockerfile=f"RUN pip list | grep -i cu{major}  # then pin the packages that "
+                f"require them to builds for CUDA {kept}",
                 wheelship='[tool.wheelship.variants.cuda] with version = "…" holds all packages to '
                 "one release (finding mixed-majors)",
             ),
@@ -109,9 +108,9 @@ RULE = Rule(
     title="CUDA twice",
     about="Shared libraries of CUDA that the system has (`/usr/local/cuda*`, packages such as "
     "`libcublas-12-8`) although the wheels bring the same library; and libraries of two major "
-    "versions of CUDA among the wheels. Wheels find their own libraries first, so those of the base "
-    "serve nobody; what the wheels do not bring is left alone. Of two major versions the one in "
-    "torch's version label is kept, without a label the larger one.",
+    "versions of CUDA among the wheels. Wheels find their own libraries first, so those of the "
+    "base serve nobody; what the wheels do not bring is left alone. Of two major versions the one "
+    "in torch's version label is kept, without a label the larger one.",
     fix="Start from an image without CUDA; let all packages be built for one major version.",
     minimum_bytes=1_000_000,
     find=_find,

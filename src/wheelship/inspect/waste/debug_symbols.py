@@ -56,9 +56,10 @@ def _inside(subject: Subject) -> Iterator[Claim]:
         "without them a backtrace of C code has no names",
         fix=fix(
             dockerfile="RUN pip install … && find /opt/venv -name '*.so*' -size +1M "
-            "-exec strip --strip-unneeded {} +  # in one RUN; then test, and expect RECORD to differ",
-            wheelship="changes no file of a wheel; put a stripped wheel into find-links = […], or ask "
-            "the package's authors",
+            "-exec strip --strip-unneeded {} +  # in one RUN; then test, and expect RECORD to "
+            "differ",
+            wheelship="changes no file of a wheel; put a stripped wheel into find-links = […], or "
+            "ask the package's authors",
         ),
         parts=tuple(parts),
         estimate=True,
@@ -69,9 +70,9 @@ RULE = Rule(
     code="debug-symbols",
     title="Debug symbols",
     about="`/usr/lib/debug`, files that end in `.debug`, `.dwo` or `.dwp`; and the sections "
-    "`.debug_*`, `.symtab` and `.strtab` of programs and libraries that have at least 1 MB of them. "
-    "Of a part of a file the unpacked bytes are exact and the transfer bytes its share by size, so the "
-    "second is an estimate.",
+    "`.debug_*`, `.symtab` and `.strtab` of programs and libraries that have at least 1 MB of "
+    "them. Of a part of a file the unpacked bytes are exact and the transfer bytes its share by "
+    "size, so the second is an estimate.",
     fix="`strip --strip-unneeded` in the `RUN` that installs; packages without `-dbg`.",
     minimum_bytes=5_000_000,
     find=_find,

@@ -45,8 +45,8 @@ RULE = Rule(
     code="documentation",
     title="Manuals and translations",
     about="`/usr/share/doc`, `man`, `info`, `locale` and their like. Copyright files and licences "
-    "have to accompany the software and are left alone, and so is the documentation inside of Python "
-    "packages, which some of them read.",
+    "have to accompany the software and are left alone, and so is the documentation inside of "
+    "Python packages, which some of them read.",
     fix="A `-slim` base, or dpkg's `path-exclude` before anything is installed.",
     minimum_bytes=2_000_000,
     find=_find,

@@ -59,8 +59,8 @@ RULE = Rule(
     title="Headers in Python packages",
     about="C, C++, CUDA and Cython headers (`.h`, `.hpp`, `.cuh`, `.pxd` and their like) in "
     "Python packages, of which torch's are the most. Those of the system count as `compiler`.",
-    fix='`omit = { torch = ["torch/include/**"] }`, unless the service uses torch.compile or builds '
-    "extensions at run time.",
+    fix='`omit = { torch = ["torch/include/**"] }`, unless the service uses torch.compile or '
+    "builds extensions at run time.",
     minimum_bytes=1_000_000,
     find=_find,
 )

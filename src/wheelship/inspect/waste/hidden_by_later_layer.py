@@ -21,8 +21,10 @@ class _How(Enum):
     DELETED = (
         "Deleted in a later layer",
         "deletes files of",
-        "make and delete in one step (RUN make-it && use-it && rm -r it), or build in another stage "
-        "and COPY --from=build what is needed",
+        (
+            "make and delete in one step (RUN make-it && use-it && rm -r it), or build in another "
+            "stage and COPY --from=build what is needed"
+        ),
     )
     TOUCHED = (
         "Unchanged, and again in a later layer",
@@ -32,8 +34,10 @@ class _How(Enum):
     OVERWRITTEN = (
         "Overwritten in a later layer",
         "overwrites files of",
-        "install each file once: one RUN pip install with all pins, one apt-get upgrade in the base, "
-        "or another stage and COPY --from=build",
+        (
+            "install each file once: one RUN pip install with all pins, one apt-get upgrade in the "
+            "base, or another stage and COPY --from=build"
+        ),
     )
 
 
@@ -71,11 +75,11 @@ RULE = Rule(
     code="hidden-by-later-layer",
     title="Hidden by a later layer",
     about="Files that a later layer deletes, overwrites, or has again with another owner, mode or "
-    "time (`RUN chown -R`). They are pulled and stored, and no container sees them. One finding for "
-    "each pair of layers and each way. What package managers rewrite with each installation, such as "
-    "`/var/lib/dpkg/status`, stays below the threshold.",
-    fix="Make and delete in one `RUN`; copy the result of another stage; `COPY --chown` in place of "
-    "`chown -R`.",
+    "time (`RUN chown -R`). They are pulled and stored, and no container sees them. One finding "
+    "for each pair of layers and each way. What package managers rewrite with each installation, "
+    "such as `/var/lib/dpkg/status`, stays below the threshold.",
+    fix="Make and delete in one `RUN`; copy the result of another stage; `COPY --chown` in place "
+    "of `chown -R`.",
     minimum_bytes=1_000_000,
     find=_find,
 )

@@ -53,7 +53,8 @@ def _omit(copies: list[list[Item]]) -> str:
     names = sorted(
         {item.owner.name for items in copies for item in items[1:] if item.owner.type == "python"}
     )
-    return f"omit = {{ … }} can leave out ({listed(names)})" if names else "omit = { … } can leave out"
+    of = f" ({listed(names)})" if names else ""
+    return f"omit = {{ … }} can leave out{of}"
 
 
 RULE = Rule(
@@ -61,8 +62,8 @@ RULE = Rule(
     title="Identical files",
     about="Files of at least 1 KiB whose content (SHA-256) another visible file has too; the first "
     "(lowest layer, then by path) is kept, the others count. Hard links are one file already. "
-    "Metadata of packages, such as licences in `dist-info`, is left alone. Copies that a rule above "
-    "claims are not counted again.",
+    "Metadata of packages, such as licences in `dist-info`, is left alone. Copies that a rule "
+    "above claims are not counted again.",
     fix="Copy a file once and link it.",
     minimum_bytes=1_000_000,
     find=_find,

@@ -20,7 +20,9 @@ _CACHE = re.compile(r"((?:root|home/[^/]+)/\.cache/[^/]+|var/cache/[^/]+)/")
 # Directories of ~/.cache where programs put models on purpose.
 _MODELS = re.compile(r".*/\.cache/(?:clip|huggingface|pyannote|torch|torch_extensions|whisper)")
 _KEPT = re.compile(r"(?:.*/)?(?:ensurepip/_bundled|share/python-wheels)/.*")
-_INSTALL_PLACES = re.compile(r"(?:root|opt|usr/src|usr/local/src|srv|home/[^/]+|build|install)/[^/]+|[^/]+")
+_INSTALL_PLACES = re.compile(
+    r"(?:root|opt|usr/src|usr/local/src|srv|home/[^/]+|build|install)/[^/]+|[^/]+"
+)
 
 
 def _find(subject: Subject) -> Iterator[Claim]:
@@ -83,11 +85,11 @@ def _is_archive(item: Item) -> bool:
 RULE = Rule(
     code="leftover-files",
     title="Left behind by an installation",
-    about="Wheels, `.deb`, `.rpm` and `.run` files that no package owns, and archives that lie where "
-    "people unpack them (`/`, `/root`, `/opt`, `/usr/src`); `/tmp`, `/var/tmp`, `/var/log`, and what "
-    "programs keep in `/root/.cache` and `/var/cache`. Directories of `.cache` that hold models on "
-    "purpose (huggingface, torch, whisper, clip, pyannote) and Python's bundled wheels are left "
-    "alone.",
+    about="Wheels, `.deb`, `.rpm` and `.run` files that no package owns, and archives that lie "
+    "where people unpack them (`/`, `/root`, `/opt`, `/usr/src`); `/tmp`, `/var/tmp`, `/var/log`, "
+    "and what programs keep in `/root/.cache` and `/var/cache`. Directories of `.cache` that hold "
+    "models on purpose (huggingface, torch, whisper, clip, pyannote) and Python's bundled wheels "
+    "are left alone.",
     fix="Bind mounts (`RUN --mount=type=bind`) in place of `COPY`; delete in the same `RUN`.",
     minimum_bytes=100_000,
     find=_find,

@@ -112,8 +112,8 @@ def _find(subject: Subject) -> Iterator[Claim]:
 RULE = Rule(
     code="package-manager-cache",
     title="Cache of a package manager",
-    about="Downloads and indexes that pip, uv, apt, conda, npm, yarn, poetry, dnf, apk, cargo or go "
-    "left behind, one finding for each. Told by place: `.cache/pip`, `/var/lib/apt/lists`, "
+    about="Downloads and indexes that pip, uv, apt, conda, npm, yarn, poetry, dnf, apk, cargo or "
+    "go left behind, one finding for each. Told by place: `.cache/pip`, `/var/lib/apt/lists`, "
     "`/var/cache/apt`, `/opt/conda/pkgs` and their like. conda links packages from its cache with "
     "hard links: a file that an environment shares with it costs nothing and is not counted.",
     fix="A cache mount (`RUN --mount=type=cache,…`), or clean up in the same `RUN`.",

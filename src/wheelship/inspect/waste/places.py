@@ -11,7 +11,7 @@ _DEPTH = 4
 
 
 def outline(path: str) -> str:
-    """Return the package's directory of a file below ``site-packages``, else its first four parts."""
+    """Return a package's directory below ``site-packages``, of others the first four parts."""
     site = Subject.site_of(path)
     if site:
         return f"{site}/{path[len(site) + 1 :].partition('/')[0]}"

@@ -32,8 +32,8 @@ _MAGIC = {
 }
 _LOW_32 = 0xFFFF_FFFF
 _COMPILE = fix(
-    dockerfile="RUN python -m compileall --invalidation-mode unchecked-hash /opt/venv /app  # after "
-    "the last COPY",
+    dockerfile="RUN python -m compileall --invalidation-mode unchecked-hash /opt/venv /app  # "
+    "after the last COPY",
     wheelship="makes bytecode with the image's own Python, bound to the source by its hash; "
     'bytecode = "none" leaves it out',
 )
@@ -82,63 +82,71 @@ _SORTS = {
 
 def _find(subject: Subject) -> Iterator[Claim]:
     tags = {f"cpython-{one.version.replace('.', '')}" for one in subject.interpreters}
-    optimises = bool(subject.environment.get("PYTHONOPTIMIZE")) or any(
-        argument in ("-O", "-OO")
-        for argument in (*subject.contents.config.entrypoint, *subject.contents.config.command)
-    )
+    optimises = _optimises(subject)
     found: dict[str, list[Part]] = {}
     for item in subject.files:
         if item.entry.path.endswith(".pyc") and item.entry.kind == "file":
-            sort = _sort(item, subject, tags, optimises=optimises)
-            if sort:
-                found.setdefault(sort, []).append(Part(item, outline(item.entry.path)))
-    for name, sort in _SORTS.items():
-        if name in found:
+            cause = _cause(item, subject, tags, optimises=optimises)
+            if cause:
+                found.setdefault(cause, []).append(Part(item, outline(item.entry.path)))
+    for cause, sort in _SORTS.items():
+        if cause in found:
             yield Claim(
-                title=sort.title, reason=sort.reason, fix=sort.fix, parts=tuple(found[name])
+                title=sort.title, reason=sort.reason, fix=sort.fix, parts=tuple(found[cause])
             )
 
 
-def _sort(item: Item, subject: Subject, tags: set[str], *, optimises: bool) -> str:
-    """Return which sort of useless bytecode a file is; empty for one that may be read."""
+def _optimises(subject: Subject) -> bool:
+    """Tell whether the image asks for ``python -O``."""
+    config = subject.contents.config
+    asked = {"-O", "-OO"} & {*config.entrypoint, *config.command}
+    return bool(asked or subject.environment.get("PYTHONOPTIMIZE"))
+
+
+def _cause(item: Item, subject: Subject, tags: set[str], *, optimises: bool) -> str:
+    """Return why a file is never read; empty for bytecode that may be."""
     path = item.entry.path
     cached = _CACHED.fullmatch(path)
     if cached is None:
         beside = "__pycache__" not in path and path[:-1] in subject.sources
         return "shadowed" if beside else ""
-    if cached["directory"] + cached["module"] + ".py" not in subject.sources:
+    source = subject.sources.get(f"{cached['directory']}{cached['module']}.py")
+    if source is None:
         return "orphan"
     if cached["level"] and not optimises:
         return "optimised"
     facts = next((one for one in item.entry.facts if isinstance(one, PycFacts)), None)
-    tag = cached["tag"]
+    if _is_foreign(cached["tag"], tags, facts):
+        return "foreign"
+    return "changed" if facts is not None and _is_changed(facts, source) else ""
+
+
+def _is_foreign(tag: str, tags: set[str], facts: PycFacts | None) -> bool:
+    """Tell whether bytecode is for a Python that the image does not have."""
     if tags and tag.startswith("cpython-") and tag not in tags:
-        return "foreign"
-    if facts is None:
-        return ""
-    if facts.magic != _MAGIC.get(tag, facts.magic):
-        return "foreign"
-    source = subject.sources[cached["directory"] + cached["module"] + ".py"]
-    if source.entry.kind != "file" or facts.hashed:
-        return ""
-    same = (
-        facts.mtime == source.entry.mtime & _LOW_32
-        and facts.size == source.entry.size_bytes & _LOW_32
-    )
-    return "" if same else "changed"
+        return True
+    return facts is not None and facts.magic != _MAGIC.get(tag, facts.magic)
+
+
+def _is_changed(facts: PycFacts, source: Item) -> bool:
+    """Tell whether time or size of the source are not those in the bytecode's head."""
+    if facts.hashed or source.entry.kind != "file":
+        return False
+    now = (source.entry.mtime & _LOW_32, source.entry.size_bytes & _LOW_32)
+    return (facts.mtime, facts.size) != now
 
 
 RULE = Rule(
     code="stale-bytecode",
     title="Bytecode that Python does not use",
-    about="`.pyc` files that Python passes over (PEP 552, PEP 3147), one finding for each cause: time "
-    "or size in the file's head are not those of the source, as after `COPY` or a build that rewrites "
-    "times; made for a Python that is not in the image; in `__pycache__` without a source; beside the "
-    "source instead of in `__pycache__`; for `python -O`, which nothing asks for. Bytecode that is "
-    "bound to its source by a hash is left alone, and so is `module.pyc` where there is no "
-    "`module.py`.",
-    fix="`python -m compileall --invalidation-mode unchecked-hash` after the last `COPY`; wheelship "
-    "does its like.",
+    about="`.pyc` files that Python passes over (PEP 552, PEP 3147), one finding for each cause: "
+    "time or size in the file's head are not those of the source, as after `COPY` or a build that "
+    "rewrites times; made for a Python that is not in the image; in `__pycache__` without a "
+    "source; beside the source instead of in `__pycache__`; for `python -O`, which nothing asks "
+    "for. Bytecode that is bound to its source by a hash is left alone, and so is `module.pyc` "
+    "where there is no `module.py`.",
+    fix="`python -m compileall --invalidation-mode unchecked-hash` after the last `COPY`; "
+    "wheelship does its like.",
     minimum_bytes=500_000,
     find=_find,
 )

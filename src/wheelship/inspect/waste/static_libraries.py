@@ -27,8 +27,8 @@ def _find(subject: Subject) -> Iterator[Claim]:
             globs.setdefault(item.owner.name, set()).add(f"{within.partition('/')[0]}/*.a")
     yield Claim(
         title="Static libraries",
-        reason=f"{listed(sorted({one.owner.name for one in items}))}: only a linker reads them, and "
-        "a running service has none",
+        reason=f"{listed(sorted({one.owner.name for one in items}))}: only a linker reads them, "
+        f"and a running service has none",
         fix=fix(
             dockerfile="RUN pip install … && find /opt/venv -name '*.a' -delete  # in one RUN; "
             "no -dev packages in the last stage",

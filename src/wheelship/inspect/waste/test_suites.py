@@ -102,8 +102,8 @@ RULE = Rule(
     title="Test suites of packages",
     about="Directories `tests` and `test` below `site-packages`, with data and bytecode, in which "
     "at least one file is named like a test; those of Python's standard library; torch's compiled "
-    "tests. `testing` is left alone, because torch and numpy import theirs. So is whatever belongs to "
-    "the application.",
+    "tests. `testing` is left alone, because torch and numpy import theirs. So is whatever "
+    "belongs to the application.",
     fix='`omit = { sympy = ["sympy/*/tests/*"] }`; delete them in the `RUN` that brings them.',
     minimum_bytes=1_000_000,
     find=_find,

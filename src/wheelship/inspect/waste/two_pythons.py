@@ -13,7 +13,9 @@ from wheelship.inspect.waste.subject import Interpreter, Subject
 
 __all__ = ["RULE"]
 
-_PROGRAM = re.compile(r"(?P<prefix>(?:.*/)?)(?:bin|lib(?:/[^/]+-linux-gnu)?)/[^/]*python(?P<version>\d+\.\d+)[^/]*")
+_PROGRAM = re.compile(
+    r"(?P<prefix>(?:.*/)?)(?:bin|lib(?:/[^/]+-linux-gnu)?)/[^/]*python(?P<version>\d+\.\d+)[^/]*"
+)
 _VERSION = re.compile(r"/python(\d+\.\d+)/", re.ASCII)
 
 
@@ -23,7 +25,9 @@ def _find(subject: Subject) -> Iterator[Claim]:
     yield from _packages(trees)
 
 
-def _second(subject: Subject, trees: Mapping[str, Mapping[Owner, Sequence[Item]]]) -> Iterator[Claim]:
+def _second(
+    subject: Subject, trees: Mapping[str, Mapping[Owner, Sequence[Item]]]
+) -> Iterator[Claim]:
     """Yield the interpreters other than the one that most packages are installed for."""
     if len(subject.interpreters) < len(("one", "another")):
         return
@@ -42,8 +46,8 @@ def _second(subject: Subject, trees: Mapping[str, Mapping[Owner, Sequence[Item]]
             fix=fix(
                 dockerfile="no apt-get install python3 (nor what requires it) on python:…; or "
                 "debian:…-slim with Debian's Python alone",
-                wheelship='python = "3.11" or "3.13" with base = "debian" has one; with another base '
-                "name the one it has and keep python3 out of system-packages",
+                wheelship='python = "3.11" or "3.13" with base = "debian" has one; with another '
+                "base name the one it has and keep python3 out of system-packages",
             ),
             parts=tuple(Part(item, _place(item, other)) for item in items),
         )
@@ -91,7 +95,9 @@ def _weight(one: Interpreter, trees: Mapping[str, Mapping[Owner, Sequence[Item]]
     total = 0
     for site, owned in trees.items():
         version = _VERSION.search(f"/{site}")
-        own = site.startswith(f"{one.library}/") or site == f"{one.prefix}/lib/python3/dist-packages"
+        own = (
+            site.startswith(f"{one.library}/") or site == f"{one.prefix}/lib/python3/dist-packages"
+        )
         if own or (version is not None and version[1] == one.version):
             total += _bytes(owned)
     return total

@@ -35,9 +35,7 @@ def is_wanted(target: str, wanted: Sequence[str]) -> bool:
 
 
 def _find(subject: Subject) -> Iterator[Claim]:
-    libraries = [
-        (item, fact) for item, fact in subject.with_facts if isinstance(fact, DeviceFacts)
-    ]
+    libraries = [(item, fact) for item, fact in subject.with_facts if isinstance(fact, DeviceFacts)]
     if not libraries:
         return
     if not subject.expectation.gpu_targets:
@@ -105,12 +103,12 @@ RULE = Rule(
     title="GPU code for other targets",
     about="Device code in shared libraries, by the target it names, that cannot run on any of the "
     "GPUs that the image is meant for (`gpu-targets` of the variant). All that a GPU could execute "
-    "counts as wanted. Libraries whose code does not tell its target are left alone. An estimate: the "
-    "bytes are those of the code in the file, its transfer bytes the share by size. When nobody said "
-    "which GPUs are meant, images with at least 50 MB of code for several targets get a remark of "
-    "zero bytes.",
-    fix="Builds for these GPUs only; wheelship's `gpu-targets` chooses them where they are published "
-    "(AMD's device packages).",
+    "counts as wanted. Libraries whose code does not tell its target are left alone. An estimate: "
+    "the bytes are those of the code in the file, its transfer bytes the share by size. When "
+    "nobody said which GPUs are meant, images with at least 50 MB of code for several targets get "
+    "a remark of zero bytes.",
+    fix="Builds for these GPUs only; wheelship's `gpu-targets` chooses them where they are "
+    "published (AMD's device packages).",
     minimum_bytes=1_000_000,
     find=_find,
 )
