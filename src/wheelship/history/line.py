@@ -25,7 +25,8 @@ _COUNTS = ("transfer_bytes", "unpacked_bytes", "layers", "reused", "fresh_bytes"
 _LARGEST = 2**63 - 1
 # What image and variant can be called. Nothing else gets in, so nobody who shows a build has to ask
 # whether its name would move the cursor of a terminal or end a table's cell.
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,254})", re.ASCII)
+# Compiled when a line is read: a build that only adds one does without.
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}"
 
 
 class UnreadableLine(ValueError):
@@ -98,7 +99,7 @@ def _text(value: object) -> str:
 
 def _name(value: object) -> str:
     text = _text(value)
-    if not _NAME.fullmatch(text):
+    if not re.fullmatch(_NAME, text, re.ASCII):
         raise UnreadableLine(f"{text[:80]!r} is no name")
     return text
 

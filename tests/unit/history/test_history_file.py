@@ -225,7 +225,7 @@ def test_who_holds_the_lock_for_ever_does_not_hold_the_build(
 def test_where_locks_do_nothing_lines_are_added_and_none_dropped(
     path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(descriptor: int, operation: int) -> None:
+    def refuse(*_: int) -> None:
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
