@@ -97,6 +97,24 @@ def test_builds_at_the_same_time_lose_none_of_the_new_lines_when_old_ones_are_dr
     assert [one.name for one in path.parent.iterdir() if ".new-" in one.name] == []
 
 
+def test_who_waited_for_a_file_that_was_replaced_meanwhile_adds_to_the_new_one(
+    path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.append(path, [make(0)])
+    flock = fcntl.flock
+
+    def wait(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        shortened = path.with_name("shortened")
+        shortened.write_bytes(line_of(make(1)))
+        shortened.replace(path)
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", wait)
+    history.append(path, [make(2)])
+    assert history.read(path) == (make(1), make(2))
+
+
 def test_the_newer_half_is_kept(path: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     line = len(line_of(make()))
     monkeypatch.setattr(history, "MOST_BYTES", 20 * line)
