@@ -68,6 +68,11 @@ _SWITCH_SECONDS = 0.0005
     metavar="FILE",
     help="Client for --output podman.  [env: WHEELSHIP_PODMAN; default: podman on PATH]",
 )
+@click.option(
+    "--history",
+    metavar="FILE|none",
+    help="Where this build is remembered.  [default: the project's .wheelship/history.jsonl]",
+)
 @lock_options
 @click.option("--offline", is_flag=True, help="Never use the network.")
 @click.option("--dry-run", is_flag=True, help="Show the layers and whether they are there.")
@@ -87,6 +92,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     insecure: tuple[str, ...],
     docker: str | None,
     podman: str | None,
+    history: str | None,
     locked: bool,  # noqa: FBT001
     frozen: bool,  # noqa: FBT001
     offline: bool,  # noqa: FBT001
@@ -136,6 +142,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
         push=push,
         over_budget=allow_over_budget,
         insecure=insecure,
+        history=history,
     )
     refuse_missing_tools(call.outputs, call.tools)
     # Layers are made by threads that mostly hash and inflate. One that runs Python for a while, as
