@@ -58,16 +58,16 @@ def _drawing(series: dict[tuple[str, str], list[tuple[int, PastBuild]]], builds:
     def y(size: int) -> float:
         return _TOP + high - high * size / ceiling
 
+    label = "Transfer size of each build; the table has the numbers"
     parts = [
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" class="chart"'
-        ' aria-label="Transfer size of each build; the table below has the numbers">'
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" class="chart" aria-label="{label}">'
     ]
-    for size in range(0, ceiling + 1, step):
-        parts.append(
-            f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(size):.1f}"'
-            f' y2="{y(size):.1f}"/><text class="tick" x="{_LEFT - 8}" y="{y(size) + 4:.1f}"'
-            f' text-anchor="end">{format_bytes(size)}</text>'
-        )
+    parts += (
+        f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y(size):.1f}"'
+        f' y2="{y(size):.1f}"/><text class="tick" x="{_LEFT - 8}" y="{y(size) + 4:.1f}"'
+        f' text-anchor="end">{format_bytes(size)}</text>'
+        for size in range(0, ceiling + 1, step)
+    )
     for number, rows in enumerate(series.values()):
         points = " ".join(f"{x(at):.1f},{y(build.transfer_bytes):.1f}" for at, build in rows)
         parts.append(f'<polyline class="line s{number}" points="{points}"/>')

@@ -2,7 +2,7 @@
 """What the page's scripts read: one JSON document, compressed, as text that is safe in HTML.
 
 Leaves are columns, because columns compress well. Of a leaf that holds files the archive's bytes
-can be told from the content's (a header and padding, POSIX ustar); what is written is the difference.
+can be told from the content's (header and padding, POSIX ustar); the difference is what is written.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from wheelship.archive.gzip import member
 from wheelship.inspect.model import Contents, Finding, Inspection, LayerView, Owner, Sizes
 from wheelship.report.page.leaves import Forest, Limits, grow
+from wheelship.report.page.places import Places
 from wheelship.report.page.waste import FINDINGS_LIMIT, tokens
 from wheelship.report.page.words import shown
 
@@ -30,9 +31,10 @@ _BLOCK = 512
 def encoded(inspection: Inspection, limit: int = DATA_LIMIT) -> tuple[Forest, str]:
     """Return the forest of ``inspection`` and its encoding, of at most about ``limit`` bytes."""
     contents, findings = inspection.contents, inspection.findings[:FINDINGS_LIMIT]
+    places = Places(contents.items, findings)
     limits = Limits(min(_LEAVES, max(1, len(contents.items))))
     while True:
-        forest = grow(contents, findings, limits)
+        forest = grow(contents, places, limits)
         document = json.dumps(document_of(contents, findings, forest), separators=(",", ":"))
         text = b64encode(member(document.encode("ascii"))).decode("ascii")
         if len(text) <= limit or limits == Limits(1, 1, 1):
@@ -61,7 +63,7 @@ def document_of(contents: Contents, findings: Sequence[Finding], forest: Forest)
         "leaves": {
             "directory": _steps([one.directory for one in leaves]),
             "name": [shown(one.name) for one in leaves],
-            "count": [one.count for one in leaves],
+            "entries": [one.entries for one in leaves],
             "files": [one.files for one in leaves],
             "owner": [one.group.owner for one in leaves],
             "kind": [one.group.kind for one in leaves],

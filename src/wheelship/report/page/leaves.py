@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from heapq import nlargest
 from typing import NamedTuple, TypeAlias
 
-from wheelship.inspect.model import Contents, Finding, Item, LayerView, Owner, Sizes
+from wheelship.inspect.model import Contents, Item, LayerView, Owner, Sizes
+from wheelship.report.page.places import Places
 
 __all__ = ["Forest", "Leaf", "Limits", "State", "grow"]
-
-_DEPTH = 40
 
 State: TypeAlias = int
 """0: in the final file system, 1: overwritten by a later layer, 2: deleted by one."""
@@ -33,12 +32,9 @@ class Limits:
     layers: int = 400
 
     def scaled(self, factor: float) -> Limits:
-        """Return ``factor`` of everything, at least one."""
-        return Limits(
-            max(1, int(self.leaves * factor)),
-            max(1, int(self.owners * min(1, factor * 2))),
-            max(1, int(self.layers * min(1, factor * 2))),
-        )
+        """Return ``factor`` of the leaves, at least one, and no more of the others than that."""
+        leaves = max(1, int(self.leaves * factor))
+        return Limits(leaves, min(self.owners, leaves), min(self.layers, leaves))
 
 
 class Group(NamedTuple):
@@ -52,12 +48,12 @@ class Group(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """One entry (``name`` given), or a bucket of ``count`` entries, ``files`` of them files."""
+    """One entry (``name`` given), or a bucket of ``entries``, ``files`` of them files."""
 
     directory: int
     name: str
     group: Group
-    count: int
+    entries: int
     files: int
     sizes: Sizes
 
@@ -81,9 +77,11 @@ class Forest:
     leaves: tuple[Leaf, ...]
 
 
-def grow(contents: Contents, findings: Sequence[Finding], limits: Limits) -> Forest:
-    """Return the leaves of ``contents``; their sizes add up to its sizes."""
-    directories = _Directories(findings)
+def grow(contents: Contents, places: Places, limits: Limits) -> Forest:
+    """Return the leaves of ``contents``, whose items have ``places``.
+
+    Their sizes add up to the image's.
+    """
     owners, owner_of = _fold_owners(contents.items, limits.owners)
     layers, numbers, layer_of = _fold_layers(contents.layers, limits.layers)
     kinds = tuple(sorted({item.kind for item in contents.items}))
@@ -91,8 +89,7 @@ def grow(contents: Contents, findings: Sequence[Finding], limits: Limits) -> For
     least = _least(contents.items, limits.leaves)
     leaves: list[Leaf] = []
     buckets: dict[int, dict[Group, list[int]]] = defaultdict(dict)
-    for item in contents.items:
-        directory, name, mark = directories.place(item)
+    for item, (directory, name, mark) in zip(contents.items, places.rows, strict=True):
         state = 0 if item.hidden_by is None else 2 if item.deleted else 1
         group = Group(owner_of[item.owner], kind_of[item.kind], layer_of[item.layer], state, mark)
         is_file = int(item.entry.kind == "file")
@@ -105,67 +102,8 @@ def grow(contents: Contents, findings: Sequence[Finding], limits: Limits) -> For
                 group,
                 [1, is_file, sizes.transfer, sizes.unpacked, sizes.effective],
             )
-    leaves += _settle(buckets, directories.parents, least)
-    return _numbered(
-        leaves, directories, (owners, kinds, layers, numbers), tuple(directories.marks)
-    )
-
-
-class _Directories:
-    """Numbers the directories, and knows which findings lie in each."""
-
-    def __init__(self, findings: Sequence[Finding]) -> None:
-        self._named: dict[str, list[int]] = defaultdict(list)
-        for number, finding in enumerate(findings):
-            for path in finding.paths:
-                if path.strip("/"):
-                    self._named[path.strip("/")].append(number)
-        self._numbers = {"": 0}
-        self.marks: list[tuple[int, ...]] = [()]
-        self._combined: dict[tuple[int, ...], int] = {(): 0}
-        self.parents = [0]
-        self.names = [""]
-        self._marks = [0]
-
-    def place(self, item: Item) -> tuple[int, str, int]:
-        """Return directory, name (empty for a directory itself) and findings of ``item``."""
-        path = item.entry.path
-        if item.entry.kind in ("directory", "opaque"):
-            number = self._number(path)
-            return number, "", self._marks[number]
-        above, _, name = path.rpartition("/")
-        if above.count("/") >= _DEPTH:  # nobody looks that deep, and recursion must end
-            parts = path.split("/")
-            above, name = "/".join(parts[:_DEPTH]), "/".join(parts[_DEPTH:])
-        number = self._number(above)
-        return number, name or "(nameless)", self._mark(self._marks[number], path)
-
-    def _number(self, path: str) -> int:
-        known = self._numbers.get(path)
-        if known is not None:
-            return known
-        number, so_far = 0, ""
-        for name in path.split("/")[:_DEPTH]:
-            so_far = f"{so_far}/{name}" if so_far else name
-            below = self._numbers.get(so_far)
-            if below is None:
-                below = self._numbers[so_far] = len(self.parents)
-                self.parents.append(number)
-                self.names.append(name)
-                self._marks.append(self._mark(self._marks[number], so_far))
-            number = below
-        self._numbers[path] = number
-        return number
-
-    def _mark(self, inherited: int, path: str) -> int:
-        own = self._named.get(path)
-        if own is None:
-            return inherited
-        both = tuple(sorted({*self.marks[inherited], *own}))
-        if both not in self._combined:
-            self._combined[both] = len(self.marks)
-            self.marks.append(both)
-        return self._combined[both]
+    leaves += _settle(buckets, places.parents, least)
+    return _numbered(leaves, places, (owners, kinds, layers, numbers))
 
 
 def _weight(item: Item) -> int:
@@ -195,12 +133,12 @@ def _settle(
     """Yield the buckets, each in the lowest directory where it is large enough; children first."""
     for directory in range(len(parents) - 1, -1, -1):
         for group, amounts in buckets.pop(directory, {}).items():
-            count, files, transfer, unpacked, effective = amounts
+            entries, files, transfer, unpacked, effective = amounts
             if directory and transfer + unpacked < least:
                 _pour(buckets[parents[directory]], group, amounts)
             else:
                 sizes = Sizes(transfer, unpacked, effective)
-                yield Leaf(directory, "", group, count, files, sizes)
+                yield Leaf(directory, "", group, entries, files, sizes)
 
 
 def _fold_owners(items: Iterable[Item], limit: int) -> tuple[tuple[Owner, ...], dict[Owner, int]]:
@@ -236,9 +174,8 @@ def _fold_layers(
 
 def _numbered(
     leaves: Iterable[Leaf],
-    directories: _Directories,
+    places: Places,
     lists: tuple[tuple[Owner, ...], tuple[str, ...], tuple[LayerView | None, ...], tuple[str, ...]],
-    marks: tuple[tuple[int, ...], ...],
 ) -> Forest:
     """Return the forest with the directories that hold something, sorted by their paths."""
     leaves = list(leaves)
@@ -247,10 +184,10 @@ def _numbered(
         at = leaf.directory
         while at not in used:
             used.add(at)
-            at = directories.parents[at]
+            at = places.parents[at]
     ways: dict[int, tuple[str, ...]] = {0: ()}
     for at in sorted(used - {0}):  # parents were numbered first
-        ways[at] = (*ways[directories.parents[at]], directories.names[at])
+        ways[at] = (*ways[places.parents[at]], places.names[at])
     order = {old: new for new, old in enumerate(sorted(used, key=ways.__getitem__))}
     moved = sorted(
         (leaf._replace(directory=order[leaf.directory]) for leaf in leaves),
@@ -258,11 +195,11 @@ def _numbered(
     )
     owners, kinds, layers, numbers = lists
     return Forest(
-        directories=tuple((order[directories.parents[at]], directories.names[at]) for at in order),
+        directories=tuple((order[places.parents[at]], places.names[at]) for at in order),
         owners=owners,
         kinds=kinds,
         layers=layers,
         layer_numbers=numbers,
-        marks=marks,
+        marks=tuple(places.marks),
         leaves=tuple(moved),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from wheelship.inspect.model import Contents, OwnerType, Sizes
 from wheelship.report.page.leaves import Forest, Leaf
@@ -69,7 +69,7 @@ TABLES = (
 class _Row:
     name: str
     note: str
-    sizes: Sizes = Sizes()
+    sizes: Sizes = field(default_factory=Sizes)
     files: int = 0
 
     def add(self, leaf: Leaf) -> None:
@@ -183,15 +183,20 @@ def _sum(name: str, rows: Iterable[_Row]) -> _Row:
 
 def _line(row: _Row, total: _Row, *, known: bool) -> str:
     share = 100 * row.sizes.unpacked / max(1, total.sizes.unpacked)
-    transfer = format_bytes(row.sizes.transfer) if known else "unknown"
+    transfer = _amount("transfer", row.sizes.transfer, known=known)
+    unpacked = _amount("unpacked", row.sizes.unpacked)
+    effective = _amount("effective", row.sizes.effective)
     return (
         f'<tr><th scope="row"><span class="name">{html(row.name, 700)}</span></th>'
         f'<td class="note">{html(row.note)}</td>'
         f'<td class="share"><svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none"'
         f' aria-hidden="true"><rect width="{share:.2f}" height="8"/></svg>'
-        f"<span>{share:.1f} %</span></td>"
-        f'<td class="num transfer">{transfer}</td>'
-        f'<td class="num unpacked">{format_bytes(row.sizes.unpacked)}</td>'
-        f'<td class="num effective">{format_bytes(row.sizes.effective)}</td>'
+        f"<span>{share:.1f} %</span></td>{transfer}{unpacked}{effective}"
         f'<td class="num files">{counted(row.files)}</td></tr>'
     )
+
+
+def _amount(name: str, size: int, *, known: bool = True) -> str:
+    if not known:
+        return f'<td class="num {name}">unknown</td>'
+    return f'<td class="num {name}"><data value="{size}">{format_bytes(size)}</data></td>'

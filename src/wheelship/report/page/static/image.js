@@ -41,7 +41,7 @@ function makeImage(read) {
     marks: read.marks,
     findings: read.findings,
     name: columns.name,
-    count: columns.count,
+    entries: columns.entries,
     files: columns.files,
     owner: columns.owner,
     kind: columns.kind,
@@ -57,7 +57,7 @@ function makeImage(read) {
 function leafLabel(image, leaf) {
   if (image.name[leaf]) return image.name[leaf];
   if (image.files[leaf]) return plural(image.files[leaf], "smaller file");
-  return image.count[leaf] === 1 ? "1 directory or link" : `${counted(image.count[leaf])} directories and links`;
+  return image.entries[leaf] === 1 ? "1 directory or link" : `${counted(image.entries[leaf])} directories and links`;
 }
 
 function leafPath(image, leaf) {

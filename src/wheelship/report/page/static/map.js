@@ -88,6 +88,7 @@ function makeMap(image, page) {
           if (h > 36 && w > 58) cell.append(element("i", {}, size));
         }
       }
+      cell.dataset.bytes = rest ? node.sum : node.sums[page.size()];
       cells.set(cell, { node, x, y, w, h, level, top });
       if (inside) {
         const box = [x + 2, y + HEAD, w - gap - 4, h - gap - HEAD - 2];

@@ -151,7 +151,9 @@ function makeTables(image, page) {
       : element("span", { className: "name" }, row.name);
     const share = (100 * row.bytes[size]) / Math.max(1, total.bytes[size]);
     const numbers = SIZES.map((word, at) =>
-      element("td", { className: `num ${word}` }, at || image.transferKnown ? bytes(row.bytes[at]) : "unknown"));
+      element("td", { className: `num ${word}` }, at || image.transferKnown
+        ? element("data", { value: String(row.bytes[at]), title: `${counted(row.bytes[at])} bytes` }, bytes(row.bytes[at]))
+        : "unknown"));
     return element("tr", {},
       element("th", { scope: "row" }, name),
       element("td", { className: "note" }, row.note),
