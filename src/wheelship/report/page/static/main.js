@@ -174,7 +174,10 @@ async function main() {
     pause = setTimeout(() => searchFor(query.value), 90);
   });
   query.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && query.value) { event.preventDefault(); searchFor(""); }
+    if (event.key === "Escape") {
+      event.preventDefault();
+      if (query.value) searchFor(""); else query.blur();
+    }
     if (event.key === "Enter") { clearTimeout(pause); searchFor(query.value); }
   });
   const help = document.getElementById("help");

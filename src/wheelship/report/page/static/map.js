@@ -52,12 +52,10 @@ function makeMap(image, page) {
         const at = sizes.findIndex((one) => one < rest);
         const where = at < 0 ? sizes.length : at;
         sizes.splice(where, 0, rest);
-        shown.splice(where, 0, { rest: small.length, parent, node: parent, sum: rest });
+        shown.splice(where, 0, { rest: small.length, small, parent, sum: rest });
       }
       squarify(sizes, x, y, w, h).forEach((box, at) => {
-        if (box[2] < 0.5 || box[3] < 0.5) return;
-        const cell = cellOf(shown[at], box, level);
-        sheet.append(cell);
+        sheet.append(cellOf(shown[at], box, level));
       });
     }
 
@@ -70,9 +68,9 @@ function makeMap(image, page) {
       const cell = top ? element("button", { type: "button", tabindex: "-1", "aria-label": spoken(node) })
         : element("div", { "aria-hidden": "true" });
       const state = !rest && node.leaf >= 0 && image.state[node.leaf] ? " hidden" : "";
-      cell.className = `cell ${paint(rest ? node.parent : node)}${inside ? " group" : ""}` +
+      cell.className = `cell${level ? "" : " top"} ${paint(rest ? node.parent : node)}${inside ? " group" : ""}` +
         `${inside && level % 2 ? " even" : ""}${rest ? " rest" : ""}${state}`;
-      if (hits && anyHit(rest ? node.parent : node, hits)) cell.classList.add("hit");
+      if (hits && (rest ? node.small : [node]).some((one) => anyHit(one, hits))) cell.classList.add("hit");
       const style = cell.style;
       style.left = `${x}px`; style.top = `${y}px`;
       style.width = `${Math.max(0.5, w - gap)}px`; style.height = `${Math.max(0.5, h - gap)}px`;
@@ -250,6 +248,7 @@ function makeMap(image, page) {
       focus(neighbour(cell, event.key));
     } else if (event.key === "Escape" || event.key === "Backspace") {
       event.preventDefault();
+      event.stopPropagation(); // by then the cell is gone, and nobody could tell that it was here
       leave();
     } else if (event.key === "Home") {
       event.preventDefault();
