@@ -352,7 +352,7 @@ def test_search(visit: Open) -> None:
         ("is:deleted", 1, {"libold.a"}),
         ("owner:debian libc.so", 1, {"libc.so.6"}),
         ("layer:2 kind:model", 1, {"model.onnx"}),
-        ("waste:", 2, {"libold.a", "tests"}),
+        ("waste:", 2, {"libold.a", "test_a.py"}),
         ("nothing-has-this-name", 0, set()),
     ):
         page.keyboard.press("/")
