@@ -175,8 +175,6 @@ def _summary(document: dict[str, Any]) -> Summary:
     for name, rows in (("owners", one.owners), ("kinds", one.kinds)):
         if total(row.sizes for row in rows) != one.sizes:
             raise _DamagedError(f"the {name} of {one.reference[:80]!r} do not add up to its sizes")
-    if len({row.owner for row in one.owners}) != len(one.owners):
-        raise _DamagedError(f"{one.reference[:80]!r} has an owner twice")
     return one
 
 

@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 from wheelship.compare.difference import Difference, LayerChange, OwnerChange, ranked
 from wheelship.compare.measure import MEASURES, Measure, measured
 from wheelship.compare.summary import Summary
-from wheelship.errors import InputError
+from wheelship.errors import GateFailed, InputError
 from wheelship.inspect.model import Sizes
 from wheelship.request.errors import InvalidValue
 from wheelship.request.model import Budget
@@ -27,18 +27,27 @@ __all__ = [
     "Breach",
     "Gates",
     "GrowthLimit",
+    "LimitBroken",
     "Rule",
     "SizeLimit",
     "Subject",
     "TransferUnknown",
     "judge",
+    "limits_of",
     "parse_growth",
     "parse_limit",
 ]
 
 Rule: TypeAlias = Literal["fail-over", "fail-growth", "budget"]
 _PERCENT = re.compile(r"(\d{1,6}(?:\.\d{1,6})?) ?%?", re.ASCII)
+_LONGEST_NUMBER = 20
 _CAUSES = 3
+
+
+class LimitBroken(GateFailed):
+    """An image is larger, or grew by more, than was allowed."""
+
+    code = "limit-broken"
 
 
 class TransferUnknown(InputError):
@@ -124,7 +133,8 @@ def parse_limit(text: str) -> SizeLimit:
         InvalidValue: it is neither.
     """
     measure, value = _of_measure(text)
-    return SizeLimit(measure=measure, limit_bytes=parse_size(value))
+    plain = value.isascii() and value.isdigit() and len(value) < _LONGEST_NUMBER
+    return SizeLimit(measure=measure, limit_bytes=parse_size(int(value) if plain else value))
 
 
 def parse_growth(text: str) -> GrowthLimit:
@@ -154,6 +164,13 @@ def judge(subjects: Sequence[Subject], gates: Gates) -> tuple[Breach, ...]:
         found += _grown(one, gates.growths)
         found += _budget(one)
     return tuple(found)
+
+
+def limits_of(one: Subject, gates: Gates) -> int:
+    """Return how many limits an image is held to."""
+    budget = (one.budget.transfer_bytes, one.budget.unpacked_bytes, one.budget.layers)
+    growths = 0 if one.difference is None else len(gates.growths)
+    return len(gates.limits) + growths + sum(limit is not None for limit in budget)
 
 
 def _of_measure(text: str) -> tuple[Measure, str]:

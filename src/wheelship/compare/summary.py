@@ -92,11 +92,16 @@ class Summary:
         """Sum up an inspected image."""
         contents = inspection.contents
         owners = (
-            OwnerSummary(owner, row.sizes, row.files) for owner, row in by_owner(contents).items()
+            OwnerSummary(
+                Owner(owner.type, _encodable(owner.name), _encodable(owner.version)),
+                row.sizes,
+                row.files,
+            )
+            for owner, row in by_owner(contents).items()
         )
         kinds = (KindSummary(kind, row.sizes, row.files) for kind, row in by_kind(contents).items())
         return cls(
-            reference=contents.reference,
+            reference=_encodable(contents.reference),
             variant=dict(contents.config.labels).get(_VARIANT_LABEL, ""),
             platform=contents.config.platform,
             digest=contents.digest,
@@ -131,13 +136,18 @@ def total(sizes: Iterable[Sizes]) -> Sizes:
     return sum(sizes, Sizes())
 
 
+def _encodable(text: str) -> str:
+    """Return ``text`` as any file can hold it; bytes that are no UTF-8 become escapes (PEP 383)."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _layers(contents: Contents) -> tuple[LayerSummary, ...]:
     return tuple(
         LayerSummary(
             digest=one.digest,
             diff_id=one.diff_id,
             sizes=one.sizes,
-            created_by=one.created_by[:_LONGEST_STEP],
+            created_by=_encodable(one.created_by[:_LONGEST_STEP]),
         )
         for one in contents.layers
     )
