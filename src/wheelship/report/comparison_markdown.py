@@ -7,7 +7,6 @@ replaces it. GitHub takes 65,536 characters; what would not fit is left out row 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from wheelship.compare.comparison import Comparison
@@ -25,7 +24,7 @@ from wheelship.report.comparison_rows import (
     total_rows,
 )
 from wheelship.report.delta import format_delta, format_percent
-from wheelship.report.printable import printable, shorten
+from wheelship.report.markdown import code
 from wheelship.report.size import format_bytes
 
 __all__ = ["LARGEST_BYTES", "MARKER", "comparison_markdown"]
@@ -35,8 +34,6 @@ LARGEST_BYTES = 60_000
 _LONGEST_NAME = 90
 _TOPS = (50, 20, 8, 3, 0)
 _PLURALS = {"package": "packages", "kind": "kinds of files", "layer": "layers"}
-# What Markdown, its tables and its autolinks give a meaning; inside a word _ has none.
-_SPECIAL = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:(?=//)|[^\w .,:%+/=()-]")
 
 
 def comparison_markdown(comparison: Comparison, *, measure: Measure | None = None) -> str:
@@ -167,10 +164,4 @@ def _count(number: int, what: str) -> str:
 
 
 def _code(text: str) -> str:
-    """Return a name as code, in which nothing is Markdown, HTML, a link, a mention or an issue."""
-    name = shorten(printable(text), _LONGEST_NAME)
-    return f"<code>{_SPECIAL.sub(lambda found: _entity(found[0]), name)}</code>"
-
-
-def _entity(one: str) -> str:
-    return f"&#{ord(one)};" if one.isascii() else one
+    return code(text, _LONGEST_NAME)
