@@ -78,6 +78,19 @@ def test_what_is_saved_is_what_is_read_and_fits_the_schema(tmp_path: Path) -> No
     assert read_baseline(path) == written
 
 
+def test_names_that_are_no_unicode_can_be_saved(tmp_path: Path) -> None:
+    raw = "caf\udce9"  # bytes of a path that are no UTF-8, as Python has them
+    made = make_contents([Made("a", 1, Owner("python", raw, raw))], reference=f"oci-archive:{raw}")
+    long = replace(made.layers[0], created_by=f"RUN {raw} {'x' * 10_000}")
+    contents = replace(made, layers=(long,))
+    one = Summary.of(replace(make_inspection(), contents=contents))
+    path = save(tmp_path / "baseline.json", one)
+    json.dumps(json.loads(path.read_text()), ensure_ascii=False).encode("utf-8")
+    assert read_baseline(path) == (one,)
+    assert "caf\\udce9" in {row.owner.name for row in one.owners}
+    assert len(one.layers[0].created_by) < 320
+
+
 def test_equal_images_give_equal_files(tmp_path: Path) -> None:
     backwards = Summary.of(make_inspection(LAYERS[0], list(reversed(LAYERS[1]))))
     forwards = summary()

@@ -24,7 +24,7 @@ from wheelship.compare.comparison import (
 )
 from wheelship.compare.gate import Gates, Subject, parse_growth, parse_limit
 from wheelship.compare.summary import Summary
-from wheelship.inspect.model import Owner
+from wheelship.inspect.model import Owner, Sizes
 from wheelship.report.breach import breach_line, breach_text
 from wheelship.report.canvas import Canvas
 from wheelship.report.comparison_json import comparison_document
@@ -226,16 +226,51 @@ def test_a_comment_fits_into_a_comment() -> None:
 
 @pytest.mark.parametrize("by", ["package", "kind", "layer"])
 def test_every_table_adds_up(by: By) -> None:
-    (one,) = pair().differences
+    heavier = with_documents(NEW, 5000)
+    (one,) = against_first(OLD, [Subject(image=heavier)], Gates()).differences
     for top in (0, 1, 100):
         changes = changes_of(one, by, "transfer", top=top)
         assert len(changes.rows) <= top
         shown = sum(row.delta for row in changes.rows)
         assert shown + changes.others_bytes + changes.documents_bytes == one.sizes.transfer
+        assert changes.documents_bytes == (5000 if by == "layer" else 0)
         rows, others = matrix_rows([OLD, NEW], by, "unpacked", top=top)
         for at, each in enumerate((OLD, NEW)):
             sums = sum(row.sizes[at] or 0 for row in rows) + (others.sizes[at] if others else 0)
             assert sums == each.sizes.unpacked
+
+
+def with_documents(one: Summary, more: int) -> Summary:
+    """The same image with ``more`` bytes of configuration."""
+    extra = Sizes(transfer=more)
+    return replace(
+        one,
+        sizes=one.sizes + extra,
+        owners=tuple(
+            replace(row, sizes=row.sizes + extra) if row.owner.type == "image" else row
+            for row in one.owners
+        ),
+        kinds=tuple(
+            replace(row, sizes=row.sizes + extra) if row.kind == "structure" else row
+            for row in one.kinds
+        ),
+    )
+
+
+def test_a_package_that_is_there_twice_has_one_row() -> None:
+    twice = image("oci:twice", [python("numpy", "1.0", 1000)], [python("numpy", "2.0", 3000)])
+    rows, _ = matrix_rows([twice, OLD], "package", "unpacked", top=9)
+    (row,) = (row for row in rows if row.label.startswith("numpy"))
+    assert row.label == "numpy 1.0 / 2.0 / 2.0.1"
+    assert row.sizes == (1536 + 3584, 40_000_512)
+
+
+def test_layers_of_an_engine_are_those_with_the_same_archives() -> None:
+    blobs = tuple(replace(layer, digest=layer.diff_id) for layer in OLD.layers)
+    engine = replace(OLD, reference="docker:x", transfer_known=False, layers=blobs)
+    rows, _ = matrix_rows([OLD, engine], "layer", "unpacked", top=9)
+    assert len(rows) == 3
+    assert all(row.spread == 0 for row in rows)
 
 
 @pytest.mark.parametrize(
