@@ -12,6 +12,7 @@ import click
 
 from wheelship.cli.building import Call, build_images
 from wheelship.cli.options import (
+    engine_options,
     image_options,
     insecure_option,
     lock_mode,
@@ -56,18 +57,7 @@ _SWITCH_SECONDS = 0.0005
     help="Push, and exit with 0, although a budget is broken.",
 )
 @insecure_option
-@click.option(
-    "--docker",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Client for --output docker.  [env: WHEELSHIP_DOCKER; default: docker on PATH]",
-)
-@click.option(
-    "--podman",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Client for --output podman.  [env: WHEELSHIP_PODMAN; default: podman on PATH]",
-)
+@engine_options("--output {}")
 @lock_options
 @click.option("--offline", is_flag=True, help="Never use the network.")
 @click.option("--dry-run", is_flag=True, help="Show the layers and whether they are there.")

@@ -71,8 +71,8 @@ class Canvas:
         if self.unicode:
             return ("█" * full + (_EIGHTHS[rest] if rest else "")).ljust(width)
         half = 4
-        full += full == 0 or rest >= half
-        return ("#" * min(full, width)).ljust(width)
+        full += rest >= half
+        return ("#" * min(full, width) or ".").ljust(width)
 
     def strip(self, parts: Sequence[int], width: int) -> tuple[str, str]:
         """Return one bar of all ``parts`` side by side, and a line that numbers them below it.

@@ -167,7 +167,7 @@ def _finding(view: InspectionView, canvas: Canvas, one: Finding) -> Iterator[str
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(text, width, break_on_hyphens=False)
 
 
 def _others(view: InspectionView, canvas: Canvas) -> Iterator[str]:

@@ -127,7 +127,9 @@ def _item(one: Made, index: int, last: dict[str, tuple[int, bool]]) -> Item:
     is_file = one.entry == "file"
     until, deleted = last.get(one.path, (index, False))
     hidden = is_file and until > index
-    content = one.content if one.content is not None else one.path.encode()
+    content = (
+        one.content if one.content is not None else one.path.encode("utf-8", "surrogateescape")
+    )
     entry = Entry(
         path=one.path,
         kind=one.entry,
