@@ -30,7 +30,7 @@ from wheelship.store.docker_archive import write_docker_archive
 from wheelship.store.oci_archive import write_oci_archive
 from wheelship.store.store import Store
 from wheelship.testing.registry import FakeRegistry
-from wheelship.testing.source import (
+from wheelship.testing.image_forms import (
     REFERENCE,
     Made,
     Members,
