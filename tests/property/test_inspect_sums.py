@@ -18,7 +18,6 @@ from wheelship.archive.untar import LayerFile
 from wheelship.inspect.contents import make_contents
 from wheelship.inspect.group import by_kind, by_layer, by_owner, by_path
 from wheelship.inspect.model import Entry, Sizes
-from wheelship.oci.descriptor import LAYER_TAR
 from wheelship.oci.digest import Digest
 from wheelship.testing.contents import MadeSource, entry, make_layer
 
@@ -154,7 +153,7 @@ def test_the_final_file_system_is_the_one_that_unpacking_makes(layers: list[list
             data = archive(entries)
             path = Path(directory, f"{number}.tar")
             path.write_bytes(data)
-            files.append(LayerFile(path=path, media_type=LAYER_TAR, diff_id=Digest.of(data)))
+            files.append(LayerFile(path=path, diff_id=Digest.of(data)))
         unpack(files, root, reader=(0, 0))
         sizes: dict[int, int] = {}
         there: set[str] = set()
