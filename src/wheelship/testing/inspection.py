@@ -123,7 +123,7 @@ def _item(one: Made, index: int, last: dict[str, tuple[int, bool]]) -> Item:
     is_file = one.entry == "file"
     until, deleted = last.get(one.path, (index, False))
     hidden = is_file and until > index
-    content = one.content if one.content is not None else one.path.encode()
+    content = one.content if one.content is not None else one.path.encode(errors="surrogatepass")
     entry = Entry(
         path=one.path,
         kind=one.entry,
