@@ -39,7 +39,7 @@ def _find(subject: Subject) -> Iterator[Claim]:
         f"{largest[1].entry.path} of /{largest[0].entry.path}; the first of each is kept",
         fix=fix(
             dockerfile="COPY each file once, and ln -s the further names in the same RUN; of whole "
-            "trees: hardlink /opt in the RUN that made them (package util-linux-extra)",
+            f"trees: hardlink {subject.site} in the RUN that made them (of util-linux)",
             wheelship="include = […] each file of the application once; what wheels bring twice, "
             + _omit(copies),
         ),

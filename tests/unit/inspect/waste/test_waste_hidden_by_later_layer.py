@@ -42,9 +42,18 @@ def test_has_one_finding_for_each_pair_of_layers() -> None:
     assert [one.paths for one in found] == [("b",), ("a",)]
 
 
-def test_is_silent_about_the_databases_of_package_managers() -> None:
+def test_leaves_alone_what_every_installation_writes_anew() -> None:
     status = "var/lib/dpkg/status"
-    assert waste("hidden-by-later-layer", [Made(status, 300_000)], [Made(status, 310_000)]) == []
+    assert (
+        waste(
+            "hidden-by-later-layer",
+            [Made(status, BIG, content=b"1")],
+            [Made(status, BIG, content=b"2")],
+        )
+        == []
+    )
+    deleted = waste("hidden-by-later-layer", [Made(status, BIG)], [Made(status, entry="whiteout")])
+    assert [one.title for one in deleted] == ["Deleted in a later layer"]
 
 
 def test_does_not_count_content_that_another_name_still_shows() -> None:

@@ -55,12 +55,20 @@ def test_counts_the_bytes_of_other_targets() -> None:
     assert found.sizes.transfer == 20_000_000
     assert found.estimate
     assert "sm_75" in found.reason
+    assert "TORCH_CUDA_ARCH_LIST='9.0'" in found.fix
+
+
+def test_the_fix_for_amd_is_a_key() -> None:
+    layer = [library(("gfx942", 40_000_000), ("gfx1100", 60_000_000))]
+    (found,) = waste(CODE, layer, expectation=Expectation(gpu_targets=("gfx942",)))
+    assert found.sizes.unpacked == 60_000_000
+    assert 'gpu-targets = ["gfx942"]' in found.fix
 
 
 def test_remarks_on_it_when_nobody_said_which_gpus_are_meant() -> None:
     (found,) = waste(CODE, [library(("sm_75", 40_000_000), ("sm_90", 60_000_000))])
     assert found.sizes.unpacked == found.sizes.transfer == found.sizes.effective == 0
-    assert "sm_75, sm_90" in found.reason
+    assert "sm_90 and sm_75" in found.reason
     assert waste(CODE, [library(("sm_75", 40_000), ("sm_90", 60_000))]) == []
     assert waste(CODE, [library(("sm_90", 60_000_000))]) == []
 
