@@ -12,6 +12,7 @@ import click
 
 from wheelship.cli.building import Call, build_images
 from wheelship.cli.options import (
+    engine_options,
     image_options,
     insecure_option,
     lock_mode,
@@ -56,17 +57,11 @@ _SWITCH_SECONDS = 0.0005
     help="Push, and exit with 0, although a budget is broken.",
 )
 @insecure_option
+@engine_options("--output {}")
 @click.option(
-    "--docker",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Client for --output docker.  [env: WHEELSHIP_DOCKER; default: docker on PATH]",
-)
-@click.option(
-    "--podman",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Client for --output podman.  [env: WHEELSHIP_PODMAN; default: podman on PATH]",
+    "--history",
+    metavar="FILE|none",
+    help="Where this build is remembered.  [default: the project's .wheelship/history.jsonl]",
 )
 @lock_options
 @click.option("--offline", is_flag=True, help="Never use the network.")
@@ -87,6 +82,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     insecure: tuple[str, ...],
     docker: str | None,
     podman: str | None,
+    history: str | None,
     locked: bool,  # noqa: FBT001
     frozen: bool,  # noqa: FBT001
     offline: bool,  # noqa: FBT001
@@ -136,6 +132,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
         push=push,
         over_budget=allow_over_budget,
         insecure=insecure,
+        history=history,
     )
     refuse_missing_tools(call.outputs, call.tools)
     # Layers are made by threads that mostly hash and inflate. One that runs Python for a while, as

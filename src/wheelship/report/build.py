@@ -30,6 +30,11 @@ class BuildReport:
     lock: str
     phases: tuple[tuple[str, float], ...]
 
+    @property
+    def seconds(self) -> float:
+        """How long it took, all phases together."""
+        return sum(seconds for _, seconds in self.phases)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Excess:
@@ -91,7 +96,7 @@ def _image(report: BuildReport) -> dict[str, Any]:
         "digest": str(built.image.descriptor.digest),
         "transfer_bytes": built.image.transfer_bytes,
         "unpacked_bytes": built.image.unpacked_bytes,
-        "seconds": round(_seconds(report), 3),
+        "seconds": round(report.seconds, 3),
         "phases": {name: round(seconds, 3) for name, seconds in report.phases},
         "lock": report.lock,
         "bytecode": _bytecode(built),
@@ -173,7 +178,7 @@ def build_text(reports: list[BuildReport]) -> str:
     """Return the summary for a terminal: of one image a block, of several a table first."""
     if len(reports) < 2:  # noqa: PLR2004 - a table compares
         return "\n".join(_block(report) for report in reports)
-    rows = [(one.built, _seconds(one)) for one in reports]
+    rows = [(one.built, one.seconds) for one in reports]
     lines = [*images_table(rows), totals_text(totals_of([built for built, _ in rows]))]
     for reference in dict.fromkeys(one.reference for one in reports):
         lines += _shared_block([one for one in reports if one.reference == reference])
@@ -197,20 +202,15 @@ def _only(one: Delivered, platforms: int) -> str:
     return f" ({one.platforms[0]} only)" if len(one.platforms) < platforms else ""
 
 
-def _seconds(report: BuildReport) -> float:
-    return sum(seconds for _, seconds in report.phases)
-
-
 def _block(report: BuildReport) -> str:
     built = report.built
     reused = sum(one.reused for one in built.layers)
-    seconds = _seconds(report)
     lines = [
         f"{report.reference}  {built.plan.platform}  {built.image.descriptor.digest}",
         (
             f"  transfer {format_bytes(built.image.transfer_bytes)}, "
             f"unpacked {format_bytes(built.image.unpacked_bytes)}, "
-            f"{len(built.layers)} layers ({reused} reused), {seconds:.2f} s"
+            f"{len(built.layers)} layers ({reused} reused), {report.seconds:.2f} s"
         ),
     ]
     for kind, row in _by_kind(built).items():

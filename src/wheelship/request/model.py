@@ -259,6 +259,7 @@ class Request:
         repository: image repository without tag, or None.
         name: the image's own name; None = the project's (see :attr:`image_name`).
         notes: what was decided for the user and should be shown to them, one sentence each.
+        history: the file that builds are remembered in, or None.
     """
 
     project: Project
@@ -267,6 +268,7 @@ class Request:
     repository: str | None = None
     name: str | None = None
     notes: tuple[str, ...] = ()
+    history: Path | None = None
 
     @property
     def image_name(self) -> str:
