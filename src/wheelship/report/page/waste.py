@@ -106,5 +106,5 @@ def _paths(paths: Sequence[str]) -> str:
     rest = len(paths) - _PATHS
     more = f"<li>and {rest} more</li>" if rest > 0 else ""
     listed = "".join(f"<li>{html(one)}</li>" for one in paths[:_PATHS])
-    word = "place" if len(paths) == 1 else "places"
+    word = "place" if len(paths) == 1 else "places, largest first"
     return f"<details><summary>{len(paths)} {word}</summary><ul>{listed}{more}</ul></details>"
