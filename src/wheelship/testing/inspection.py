@@ -97,6 +97,10 @@ def make_contents(
     return Contents(
         reference=reference,
         digest=Digest.of(repr(views).encode()),
+        documents=tuple(
+            (Digest.of(repr((one, views)).encode()), _DOCUMENT_BYTES)
+            for one in ("configuration", "manifest")
+        ),
         config=config or ImageConfig(platform=platform, diff_ids=diff_ids),
         layers=tuple(views),
         items=tuple(items),
