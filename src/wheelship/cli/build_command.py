@@ -148,6 +148,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
 def _show(reports: list[BuildReport], call: Call, settings: Settings) -> None:
     from wheelship.build.errors import BudgetBroken
     from wheelship.report.build import budget_excess, build_document, build_text
+    from wheelship.report.excess import excess_text
 
     if settings.json:
         sys.stdout.write(json.dumps(build_document(reports), indent=2) + "\n")
@@ -165,11 +166,11 @@ def _show(reports: list[BuildReport], call: Call, settings: Settings) -> None:
         report, excess = broken[0]
         largest = sorted(report.built.layers, key=lambda one: -one.layer.descriptor.size_bytes)[:3]
         several = [
-            f"{one.built.plan.variant} for {one.built.plan.platform}: {what}"
+            f"{one.built.plan.variant} for {one.built.plan.platform}: {excess_text(what)}"
             for one, what in broken
         ]
         raise BudgetBroken(
-            str(excess) if len(reports) == 1 else "; ".join(several),
+            excess_text(excess) if len(reports) == 1 else "; ".join(several),
             where=", ".join(dict.fromkeys(one.reference for one, _ in broken)),
             hint="largest layers: "
             + ", ".join(one.layer.title for one in largest)
