@@ -118,6 +118,7 @@ def _member(source: BlobInput) -> Iterator[tuple[bytes, int]]:
     # zlib hands back a copy of what it was given too much: members may be tiny.
     step = _IN_FIRST_BYTES
     full = False
+    held, place = b"", source.offset
     while not decoder.eof:
         feed = source.some(step)
         if not feed and not full:
@@ -131,4 +132,8 @@ def _member(source: BlobInput) -> Iterator[tuple[bytes, int]]:
         source.skip(len(feed) - len(left))
         full = len(data) == _OUT_BYTES
         step = min(step * 2, _IN_BYTES)
-        yield data, source.offset
+        if data and held:
+            yield held, place
+        # Where only the checksum was left to be read, it belongs to the data before it.
+        held, place = data or held, source.offset
+    yield held, place

@@ -33,6 +33,7 @@ class _Commands(click.Group):
         "plan": "Show what a build would make, and why each package is in it.",
         "check": "Start an image as its users would, and prove that it works.",
         "push": "Push an image to a registry.",
+        "inspect": "Show why an image is as big as it is, and what of it is waste.",
         "compare": "Show what changed between images, and fail when one grew too much.",
         "cache": "Show, verify or prune the store.",
         "doctor": "Find what is missing on this machine, and say how to get it.",
@@ -84,6 +85,7 @@ def _wheelship() -> None:
     \b
         wheelship build                 the default variant into dist/
         wheelship check                 start it, ask it, stop it
+        wheelship inspect               see what takes its space
     """  # noqa: D301 - the backspace tells click to keep the lines
 
 

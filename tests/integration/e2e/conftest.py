@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +28,17 @@ from typing import Any
 
 import pytest
 
+from wheelship.archive.untar import LayerFile, LayerReader
 from wheelship.build.lockfile import write_lock
 from wheelship.cli.main import main
 from wheelship.cli.services import native_platform
 from wheelship.debian.lock import DebianLock, LockedSuite
+from wheelship.events import discard
+from wheelship.inspect.group import by_kind, by_layer, by_owner, by_path
+from wheelship.inspect.model import Contents, Sizes
+from wheelship.inspect.run import inspect_image
+from wheelship.source.model import SourceLayer
+from wheelship.testing.contents import LayoutSource
 from wheelship.testing.deb import MadeDeb, TarMember, make_deb
 from wheelship.testing.index import PackageIndex
 from wheelship.testing.wheel import MadeWheel, make_wheel
@@ -194,6 +201,42 @@ def shell() -> Iterator[Shell]:
         work = Path(directory)
         work.chmod(0o755)  # the user of an image unpacked below must get there
         yield Shell(work=work, kept=(Path(named) if named else work / "kept") / "downloads")
+
+
+# --- every byte of an image ---
+
+
+@pytest.fixture(scope="session")
+def every_byte() -> Callable[..., Contents]:
+    """Inspect the image of a layout, and require that nothing of it is lost or counted twice."""
+
+    def inspected(layout: Path, tag: str = "") -> Contents:
+        source = LayoutSource(layout=layout, tag=tag)
+        found = inspect_image(source, kept=None, emit=discard, jobs=2)
+        contents = found.contents
+        views = (by_owner(contents), by_layer(contents), by_kind(contents), by_path(contents, 3))
+        for view in views:
+            assert sum((row.sizes for row in view.values()), Sizes()) == contents.sizes
+        documents = len(source.manifest_bytes) + len(source.config_bytes)
+        blobs = sum(layer.descriptor.size_bytes for layer in source.layers)
+        assert contents.sizes.transfer == documents + blobs
+        archives = 0
+        for layer in source.layers:
+            with LayerReader(layer_file(source, layer), limit_bytes=1 << 40) as reader:
+                for _ in reader.members():
+                    pass
+                archives += reader.tell()
+        assert contents.sizes.unpacked == archives
+        saved = sum((one.sizes for one in found.findings), Sizes())
+        assert saved.unpacked <= contents.sizes.unpacked
+        return contents
+
+    return inspected
+
+
+def layer_file(source: LayoutSource, layer: SourceLayer) -> LayerFile:
+    digest = layer.descriptor.digest
+    return LayerFile(path=source.layout / "blobs/sha256" / digest.hex, diff_id=layer.diff_id)
 
 
 # --- a site of its own ---

@@ -12,10 +12,11 @@ from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
 from wheelship.testing.contents import MadeSource, entry, make_layer
 
+LINKED = entry("b", "hardlink", target="a/x")
 LAYERS = (
     make_layer([entry("a", "directory"), entry("a/x", size=1000), entry("a/y", size=600)]),
-    make_layer([entry("a/x", size=10), entry("a/y", "whiteout"), entry("b", "hardlink", target="a/x")]),
-)  # fmt: skip
+    make_layer([entry("a/x", size=10), entry("a/y", "whiteout"), LINKED]),
+)
 
 
 def contents(*history: History, **source: object) -> Contents:
