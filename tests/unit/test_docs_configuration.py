@@ -10,7 +10,7 @@ from wheelship.request.accelerator import VARIANT_KEYS
 from wheelship.request.settings import COMMON_KEYS, UNSUPPORTED
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "configuration.md").read_text("utf-8")
-PROJECT_ONLY = {"default-variant", "name", "repository"}
+PROJECT_ONLY = {"default-variant", "history", "name", "repository"}
 NOT_YET = {"codec", "slim", *UNSUPPORTED}
 """Keys that take nothing but what holds without them, or nothing at all."""
 

@@ -55,6 +55,7 @@ class Call:
     push: bool
     over_budget: bool
     insecure: tuple[str, ...]
+    history: str | None = None
 
 
 def build_images(
@@ -70,12 +71,13 @@ def build_images(
     from wheelship.build.images import choose_images
     from wheelship.cli.place import read_project
     from wheelship.cli.pushing import deliver_variant, push_all, pushes_of
+    from wheelship.cli.remembering import remember, remembered_in
     from wheelship.cli.services import surroundings
     from wheelship.sink.output import refuse_collisions
     from wheelship.store.store import Store
 
     phases = _Phases()
-    request = read_project(root, view.emit)
+    request = remembered_in(read_project(root, view.emit), call.history)
     wanted = choose_images(request, call.variants, call.platforms, every=call.every)
     phases.end("request")
     store = Store(settings.store_root)
@@ -104,7 +106,11 @@ def build_images(
                 for one in own
             ]
             made += deliver_variant(images, _outputs_here(request, call), call.tools, view.emit)
-        return push_all(made, pushes, call.tools, view.emit, whatever_the_budget=call.over_budget)
+        reports = push_all(
+            made, pushes, call.tools, view.emit, whatever_the_budget=call.over_budget
+        )
+    remember(reports, request.history, view.emit)
+    return reports
 
 
 def _refuse_one_tag(tag: str | None, variants: int) -> None:

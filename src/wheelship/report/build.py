@@ -9,13 +9,14 @@ from typing import Any
 from wheelship.build.context import BuiltImage, BuiltLayer
 from wheelship.build.omission import Omission
 from wheelship.plan.model import PythonRecipe
+from wheelship.report.excess import excess_text
 from wheelship.report.push import blobs_document, push_text
 from wheelship.report.size import format_bytes
 from wheelship.report.table import images_table, totals_of, totals_text
-from wheelship.request.model import Budget
+from wheelship.request.model import Excess
 from wheelship.sink.model import Delivered
 
-__all__ = ["BuildReport", "Excess", "budget_excess", "build_document", "build_text"]
+__all__ = ["BuildReport", "budget_excess", "build_document", "build_text"]
 
 SCHEMA = "wheelship.build/1"
 
@@ -30,37 +31,18 @@ class BuildReport:
     lock: str
     phases: tuple[tuple[str, float], ...]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Excess:
-    """One limit of the budget that the image exceeds."""
-
-    what: str
-    actual: int
-    limit: int
-
-    def __str__(self) -> str:
-        if self.what == "layers":
-            return f"{self.actual} layers, {self.limit} allowed"
-        over = format_bytes(self.actual - self.limit)
-        return (
-            f"{format_bytes(self.actual)} {self.what}, "
-            f"{over} above the budget of {format_bytes(self.limit)}"
-        )
+    @property
+    def seconds(self) -> float:
+        """How long it took, all phases together."""
+        return sum(seconds for _, seconds in self.phases)
 
 
 def budget_excess(built: BuiltImage) -> tuple[Excess, ...]:
     """Return which limits of the budget ``built`` exceeds; empty when it is within."""
-    budget: Budget = built.plan.budget
-    limits = (
-        ("transfer", built.image.transfer_bytes, budget.transfer_bytes),
-        ("unpacked", built.image.unpacked_bytes, budget.unpacked_bytes),
-        ("layers", len(built.layers), budget.layers),
-    )
-    return tuple(
-        Excess(what=what, actual=actual, limit=limit)
-        for what, actual, limit in limits
-        if limit is not None and actual > limit
+    return built.plan.budget.exceeded(
+        transfer_bytes=built.image.transfer_bytes,
+        unpacked_bytes=built.image.unpacked_bytes,
+        layers=len(built.layers),
     )
 
 
@@ -91,7 +73,7 @@ def _image(report: BuildReport) -> dict[str, Any]:
         "digest": str(built.image.descriptor.digest),
         "transfer_bytes": built.image.transfer_bytes,
         "unpacked_bytes": built.image.unpacked_bytes,
-        "seconds": round(_seconds(report), 3),
+        "seconds": round(report.seconds, 3),
         "phases": {name: round(seconds, 3) for name, seconds in report.phases},
         "lock": report.lock,
         "bytecode": _bytecode(built),
@@ -173,7 +155,7 @@ def build_text(reports: list[BuildReport]) -> str:
     """Return the summary for a terminal: of one image a block, of several a table first."""
     if len(reports) < 2:  # noqa: PLR2004 - a table compares
         return "\n".join(_block(report) for report in reports)
-    rows = [(one.built, _seconds(one)) for one in reports]
+    rows = [(one.built, one.seconds) for one in reports]
     lines = [*images_table(rows), totals_text(totals_of([built for built, _ in rows]))]
     for reference in dict.fromkeys(one.reference for one in reports):
         lines += _shared_block([one for one in reports if one.reference == reference])
@@ -197,20 +179,15 @@ def _only(one: Delivered, platforms: int) -> str:
     return f" ({one.platforms[0]} only)" if len(one.platforms) < platforms else ""
 
 
-def _seconds(report: BuildReport) -> float:
-    return sum(seconds for _, seconds in report.phases)
-
-
 def _block(report: BuildReport) -> str:
     built = report.built
     reused = sum(one.reused for one in built.layers)
-    seconds = _seconds(report)
     lines = [
         f"{report.reference}  {built.plan.platform}  {built.image.descriptor.digest}",
         (
             f"  transfer {format_bytes(built.image.transfer_bytes)}, "
             f"unpacked {format_bytes(built.image.unpacked_bytes)}, "
-            f"{len(built.layers)} layers ({reused} reused), {seconds:.2f} s"
+            f"{len(built.layers)} layers ({reused} reused), {report.seconds:.2f} s"
         ),
     ]
     for kind, row in _by_kind(built).items():
@@ -246,7 +223,7 @@ def _delivery_text(one: Delivered) -> str:
 def _verdict(built: BuiltImage) -> str:
     excess = budget_excess(built)
     if excess:
-        return "BROKEN: " + "; ".join(map(str, excess))
+        return "BROKEN: " + "; ".join(map(excess_text, excess))
     limit = built.plan.budget.transfer_bytes
     if limit is None:
         return "none set"

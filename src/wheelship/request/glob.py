@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["is_literal", "path_expression"]
+__all__ = ["escaped", "is_literal", "path_expression"]
 
 _NEVER = r"(?!)"
 _SPECIAL = "*?[\\"
@@ -35,6 +35,11 @@ _NAMED_CLASSES = {
 def is_literal(text: str) -> bool:
     """Say whether ``text`` matches itself alone."""
     return not any(character in text for character in _SPECIAL)
+
+
+def escaped(text: str) -> str:
+    """Return the pattern that matches ``text`` alone."""
+    return "".join(f"\\{one}" if one in _SPECIAL else one for one in text)
 
 
 def path_expression(pattern: str) -> str:

@@ -21,7 +21,7 @@ __all__ = ["IgnoreRules", "compile_globs", "is_never_shipped"]
 _NEVER_SHIPPED = re.compile(
     r"\.git|\.hg|\.svn|\.bzr|__pycache__|.*\.py[cod]|\.venv|\.tox|\.nox|\.eggs|.*\.egg-info"
     r"|\.mypy_cache|\.ruff_cache|\.pytest_cache|\.hypothesis|\.ipynb_checkpoints|\.idea|\.vscode"
-    r"|\.DS_Store|\.coverage|\.env|\.env\..*|\.netrc|\.pypirc|\.ssh|\.aws"
+    r"|\.DS_Store|\.coverage|\.wheelship|\.env|\.env\..*|\.netrc|\.pypirc|\.ssh|\.aws"
 )
 _NEVER_SHIPPED_AT_ROOT = re.compile(
     r"dist|build|wheelship\.lock|pylock(?:\.[^/]*)?\.toml|\.streamlit/secrets\.toml"

@@ -9,6 +9,7 @@ from pathlib import Path
 from wheelship.oci.platform import Platform
 from wheelship.request.accelerator import VARIANT_KEYS
 from wheelship.request.document import Document, Findings, load
+from wheelship.request.history import read_history, with_history
 from wheelship.request.model import Request, Variant
 from wheelship.request.project import read_project
 from wheelship.request.settings import COMMON_KEYS
@@ -20,7 +21,7 @@ __all__ = ["read_request"]
 
 _OWN = "wheelship.toml"
 _PYPROJECT = "pyproject.toml"
-_PROJECT_KEYS = frozenset({"default-variant", "name", "repository", "variants"})
+_PROJECT_KEYS = frozenset({"default-variant", "history", "name", "repository", "variants"})
 _VARIANT_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 _USUAL_VARIANT = "cpu"
 
@@ -42,6 +43,7 @@ def read_request(root: Path, *, native: Platform | None = None) -> Request:
     project, files = read_project(root, pyproject, findings, config_file=config_file)
     hint = f"it belongs to one variant: write it {_header(table, 'variants', 'NAME')}"
     table.only(COMMON_KEYS | _PROJECT_KEYS, dict.fromkeys(VARIANT_KEYS, hint))
+    history = read_history(table, root)
     reader = VariantReader(project, files, table, native)
     variants = _variants(table, reader)
     request = Request(
@@ -53,7 +55,7 @@ def read_request(root: Path, *, native: Platform | None = None) -> Request:
         notes=tuple(reader.notes),
     )
     findings.raise_if_any()
-    return request
+    return with_history(request, history)
 
 
 def _wheelship_table(

@@ -1,138 +1,102 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes small images in the forms that :mod:`wheelship.source` reads, right or wrong."""
+"""Images in memory, to be read back: layers as blobs, and a count of what was opened."""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import io
-import json
 import tarfile
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
-from wheelship.archive.entry import File, InMemory
+from wheelship.errors import InputError
+from wheelship.oci.config import ImageConfig
+from wheelship.oci.descriptor import LAYER_TAR, Descriptor
 from wheelship.oci.digest import Digest
-from wheelship.oci.image import Image
-from wheelship.source.model import ImageSource
-from wheelship.store.store import Store
-from wheelship.testing.image import make_image
+from wheelship.oci.platform import Platform
+from wheelship.source.model import BlobStream, SourceLayer
 
-__all__ = [
-    "REFERENCE",
-    "Made",
-    "Members",
-    "contents",
-    "docker_members",
-    "index_of",
-    "layout_members",
-    "made",
-    "write_layout",
-    "write_tar",
-]
+__all__ = ["MadeSource", "tar_member", "tar_of_members"]
 
-REFERENCE = "team/demo:cpu"
-_NOISE = b"".join(hashlib.sha256(b"%d" % one).digest() for one in range(200))
-Members = list[tuple[str, bytes | str]]
-"""Of an archive: name with content, or with the target of a symlink (``=TARGET``: a hard link)."""
+TarMember = tuple[tarfile.TarInfo, bytes]
 
 
-@dataclass(frozen=True)
-class Made:
-    """An image, the bytes of its layers by digest, and those of their archives."""
-
-    image: Image
-    blobs: dict[str, bytes]
-
-    @property
-    def config_digest(self) -> Digest:
-        """Digest of the configuration."""
-        return Digest.of(self.image.config_bytes)
-
-    @property
-    def tars(self) -> list[bytes]:
-        """The layers' archives, lowest first."""
-        return [gzip.decompress(self.blobs[str(one.digest)]) for one in self.image.blobs]
-
-    @property
-    def documents(self) -> dict[str, bytes]:
-        """All blobs by digest, the JSON ones too."""
-        return {
-            str(self.config_digest): self.image.config_bytes,
-            str(self.image.descriptor.digest): self.image.manifest_bytes,
-            **self.blobs,
-        }
+def tar_member(
+    name: str,
+    data: bytes = b"",
+    *,
+    kind: bytes = tarfile.REGTYPE,
+    target: str = "",
+    mode: int = 0o644,
+    mtime: float = 0,
+) -> TarMember:
+    """Return a header and its content."""
+    header = tarfile.TarInfo(name)
+    header.type, header.linkname, header.mode, header.mtime = kind, target, mode, mtime
+    header.size = len(data)
+    return header, data
 
 
-def made(store: Store, architecture: str = "amd64") -> Made:
-    """Make an image of two layers."""
-    image = make_image(
-        store,
-        [File(path="a", content=InMemory(b"first " * 5000))],
-        [File(path=f"b-{architecture}", content=InMemory(_NOISE))],
-        architecture=architecture,
-    )
-    blobs = {str(one.digest): store.blob(one.digest).read_bytes() for one in image.blobs}
-    return Made(image, blobs)
+def tar_of_members(members: Iterable[TarMember], form: int = tarfile.PAX_FORMAT) -> bytes:
+    """Return an archive as the standard library writes it."""
+    out = io.BytesIO()
+    with tarfile.open(
+        fileobj=out, mode="w", format=form, encoding="utf-8", errors="surrogateescape"
+    ) as archive:
+        for header, data in members:
+            archive.addfile(header, io.BytesIO(data))
+    return out.getvalue()
 
 
-def write_tar(path: Path, members: Members, form: int = tarfile.PAX_FORMAT) -> Path:
-    """Write an archive in one of tarfile's formats; return ``path``."""
-    with tarfile.open(path, "w", format=form) as out:
-        for name, content in members:
-            member = tarfile.TarInfo(name)
-            if isinstance(content, str):
-                member.type = tarfile.LNKTYPE if content.startswith("=") else tarfile.SYMTYPE
-                member.linkname = content.removeprefix("=")
-                out.addfile(member)
-            else:
-                member.size = len(content)
-                out.addfile(member, io.BytesIO(content))
-    return path
+class MadeSource:
+    """An image whose layers are ``tars``, each packed by ``pack``; ``opened`` lists what was read.
+
+    ``failing`` names the blob that breaks off after its first bytes.
+    """
+
+    reference = "oci:made"
+    as_transferred = True
+    manifest_bytes = b"{}"
+    config_bytes = b"{}"
+
+    def __init__(
+        self,
+        *tars: bytes,
+        pack: Callable[[bytes], bytes] = bytes,
+        diff_ids: Iterable[Digest] | None = None,
+        failing: int | None = None,
+    ) -> None:
+        blobs = [pack(tar) for tar in tars]
+        names = list(diff_ids) if diff_ids is not None else [Digest.of(tar) for tar in tars]
+        self.blobs = {Digest.of(blob): blob for blob in blobs}
+        self.layers = tuple(
+            SourceLayer(
+                descriptor=Descriptor(
+                    media_type=LAYER_TAR, digest=Digest.of(blob), size_bytes=len(blob)
+                ),
+                diff_id=diff_id,
+            )
+            for blob, diff_id in zip(blobs, names, strict=True)
+        )
+        self.config = ImageConfig(platform=Platform("amd64"), diff_ids=tuple(names))
+        self.opened: list[Digest] = []
+        self._failing = None if failing is None else self.layers[failing].descriptor.digest
+
+    @contextmanager
+    def open(self, layer: SourceLayer) -> Iterator[BlobStream]:
+        """Open a blob."""
+        digest = layer.descriptor.digest
+        self.opened.append(digest)
+        blob = io.BytesIO(self.blobs[digest])
+        yield _Breaking(blob) if digest == self._failing else blob
 
 
-def index_of(*entries: dict[str, Any]) -> bytes:
-    """Return an index of descriptors."""
-    return json.dumps({"schemaVersion": 2, "manifests": entries}).encode()
+class _Breaking:
+    def __init__(self, blob: BlobStream) -> None:
+        self._blob = blob
+        self._read = False
 
-
-def write_layout(directory: Path, index: bytes, blobs: dict[str, bytes]) -> Path:
-    """Write an OCI layout."""
-    (directory / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
-    (directory / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
-    (directory / "index.json").write_bytes(index)
-    for digest, data in blobs.items():
-        (directory / "blobs" / digest.replace(":", "/")).write_bytes(data)
-    return directory
-
-
-def layout_members(index: bytes, blobs: dict[str, bytes]) -> Members:
-    """Return the members of an archive with a layout."""
-    named: Members = [(f"blobs/{digest.replace(':', '/')}", data) for digest, data in blobs.items()]
-    return [("oci-layout", b'{"imageLayoutVersion": "1.0.0"}'), ("index.json", index), *named]
-
-
-def docker_members(
-    demo: Made, layers: Sequence[bytes], names: Sequence[str] = (REFERENCE,)
-) -> Members:
-    """Return what ``docker save`` of Docker 20.10 writes."""
-    config = f"{demo.config_digest.hex}.json"
-    paths = [f"{number:064x}/layer.tar" for number in range(len(layers))]
-    row = {"Config": config, "RepoTags": list(names), "Layers": paths}
-    return [
-        *zip(paths, layers, strict=True),
-        (config, demo.image.config_bytes),
-        ("manifest.json", json.dumps([row]).encode()),
-        ("repositories", b"{}"),
-    ]
-
-
-def contents(image: ImageSource, piece: int = 10_000) -> list[bytes]:
-    """Read all layers."""
-    found = []
-    for layer in image.layers:
-        with image.open(layer) as stream:
-            found.append(b"".join(iter(lambda: stream.read(piece), b"")))
-    return found
+    def read(self, size: int, /) -> bytes:
+        if self._read:
+            raise InputError("the blob breaks off")
+        self._read = True
+        return self._blob.read(min(size, 100))

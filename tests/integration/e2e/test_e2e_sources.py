@@ -30,7 +30,7 @@ from wheelship.source.model import ImageSource
 from wheelship.source.open import SourceTools, open_image
 from wheelship.store.docker_archive import write_docker_archive
 from wheelship.store.store import Store
-from wheelship.testing.source import REFERENCE, Made, contents, index_of, made, write_layout
+from wheelship.testing.image_forms import REFERENCE, Made, contents, index_of, made, write_layout
 
 pytestmark = pytest.mark.integration
 

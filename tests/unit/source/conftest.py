@@ -29,8 +29,7 @@ from wheelship.source.open import SourceTools, open_image
 from wheelship.store.docker_archive import write_docker_archive
 from wheelship.store.oci_archive import write_oci_archive
 from wheelship.store.store import Store
-from wheelship.testing.registry import FakeRegistry
-from wheelship.testing.source import (
+from wheelship.testing.image_forms import (
     REFERENCE,
     Made,
     Members,
@@ -40,6 +39,7 @@ from wheelship.testing.source import (
     write_layout,
     write_tar,
 )
+from wheelship.testing.registry import FakeRegistry
 
 AMD64, ARM64 = Platform("amd64"), Platform("arm64")
 

@@ -17,7 +17,7 @@ from wheelship.oci.platform import Platform
 from wheelship.source.errors import ImageLacksPlatform, NoImage, UnsupportedImage
 from wheelship.source.model import ImageSource
 from wheelship.store.store import Store
-from wheelship.testing.source import Made, contents, index_of, made, write_layout
+from wheelship.testing.image_forms import Made, contents, index_of, made, write_layout
 
 AMD64, ARM64 = Platform("amd64"), Platform("arm64")
 Open = Callable[..., AbstractContextManager[ImageSource]]

@@ -18,8 +18,8 @@ from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
 from wheelship.source.errors import ImageLacksPlatform, NoImage
 from wheelship.source.model import ImageSource
+from wheelship.testing.image_forms import REFERENCE, Made, contents
 from wheelship.testing.registry import FakeRegistry, RegistryFault
-from wheelship.testing.source import REFERENCE, Made, contents
 
 ARM64 = Platform("arm64")
 Open = Callable[..., AbstractContextManager[ImageSource]]

@@ -23,7 +23,7 @@ from wheelship.source.errors import InvalidImage, NoImage, UnsupportedImage
 from wheelship.source.extent import Extent, regular_file
 from wheelship.source.members import read_members
 from wheelship.source.model import ImageSource
-from wheelship.testing.source import (
+from wheelship.testing.image_forms import (
     Made,
     contents,
     docker_members,

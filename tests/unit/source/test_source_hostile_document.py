@@ -25,8 +25,7 @@ from wheelship.source.errors import (
     UnsupportedImage,
 )
 from wheelship.source.model import ImageSource
-from wheelship.testing.registry import FakeRegistry, RegistryFault
-from wheelship.testing.source import (
+from wheelship.testing.image_forms import (
     Made,
     contents,
     docker_members,
@@ -35,6 +34,7 @@ from wheelship.testing.source import (
     write_layout,
     write_tar,
 )
+from wheelship.testing.registry import FakeRegistry, RegistryFault
 
 Open = Callable[..., AbstractContextManager[ImageSource]]
 Document = dict[str, Any]
