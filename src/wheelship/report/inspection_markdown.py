@@ -166,8 +166,7 @@ def _waste(view: InspectionView, top: int) -> Iterator[str]:
     if not found:
         yield "No waste was found."
         return
-    several = f"{len(found)} findings, whose bytes may overlap" if len(found) > 1 else "1 finding"
-    yield f"**Waste**: {several}"
+    yield f"**Waste**: {view.wasted}"
     for one in found[:top]:
         yield ""
         yield from _finding(view, one)

@@ -10,7 +10,8 @@ from functools import cached_property
 from wheelship.inspect.group import Row, by_kind, by_layer, by_owner
 from wheelship.inspect.model import Contents, Finding, Inspection, Owner, OwnerType, Sizes
 from wheelship.report.inspection_tree import PathTree
-from wheelship.report.measure import MEASURES, Measure, of
+from wheelship.report.measure import MEASURES, Measure, of, share
+from wheelship.report.size import format_bytes
 
 __all__ = ["COUNTED_BY_OTHERS", "TYPES", "InspectionView", "OwnerGroup"]
 
@@ -117,6 +118,17 @@ class InspectionView:
                 self.inspection.findings,
                 key=lambda one: (-of(one.sizes, self.measure), one.code, one.paths),
             )
+        )
+
+    @cached_property
+    def wasted(self) -> str:
+        """How many findings there are, and what they amount to: no byte counts for two of them."""
+        count = len(self.findings)
+        about = "about " if any(one.estimate for one in self.findings) else ""
+        size = of(_sum(one.sizes for one in self.findings), self.measure)
+        return (
+            f"{count} finding{'s' * (count != 1)}, {about}{format_bytes(size)} {self.measure}, "
+            f"{share(size, self.whole)} of the image"
         )
 
     @cached_property

@@ -183,7 +183,8 @@ def test_an_image_of_nothing_has_no_share() -> None:
         ("RUN /bin/sh -c pip install  -r x # buildkit", "pip install -r x"),
         ("RUN |1 VERSION=1 /bin/sh -c make\n  install # buildkit", "make install"),
         ("COPY . /app # buildkit", "COPY . /app"),
-        ("wheelship: torch 2.13.0", "wheelship: torch 2.13.0"),
+        ("wheelship: torch 2.13.0", "torch 2.13.0"),
+        ("ENTRYPOINT [/bin/sh -c x]", "ENTRYPOINT [/bin/sh -c x]"),
     ],
 )
 def test_a_step_is_what_its_author_wrote(row: str, shown: str) -> None:

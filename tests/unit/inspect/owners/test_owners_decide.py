@@ -230,11 +230,11 @@ def test_lists_name_the_files_of_packages_under_either_name_of_merged_usr() -> N
 
 
 def test_debian_versions_are_those_of_the_layer() -> None:
+    one, two = package("one", "usr/a"), package("two", "usr/b")
     found = owners(
-        text_layer({**status(one="1", two="1"), **package("one", "usr/a"), **package("two", "usr/b")},
-            *files("usr/a", "usr/b")),
-        text_layer({**status(one="2", two="1"), **package("one", "usr/a")}, *files("usr/a", "usr/b")),
-    )  # fmt: skip
+        text_layer({**status(one="1", two="1"), **one, **two}, *files("usr/a", "usr/b")),
+        text_layer({**status(one="2", two="1"), **one}, *files("usr/a", "usr/b")),
+    )
     assert found["usr/a@0"] == "debian one 1"
     assert found["usr/a@1"] == "debian one 2"
     assert found["usr/b@0"] == found["usr/b@1"] == "debian two 1"
