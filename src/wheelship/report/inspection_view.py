@@ -131,6 +131,10 @@ class InspectionView:
             f"{share(size, self.whole)} of the image"
         )
 
+    def place(self, path: str) -> str:
+        """Return how a place of waste is written: from the root, unless it is a package's name."""
+        return f"/{path}" if "/" in path or path in self.tree else path
+
     @cached_property
     def hidden(self) -> Sizes:
         """What later layers overwrote or deleted."""
