@@ -139,7 +139,7 @@ def test_owners_are_named_widest_first() -> None:
 def test_of_each_type_that_is_not_little_some_are_named() -> None:
     """However many packages of another type are larger."""
     wheels = [Made(f"w{at}", 9000, Owner("python", f"wheel-{at:02}")) for at in range(20)]
-    debs = [Made(f"d{at}", 900 + at, Owner("debian", f"deb-{at}")) for at in range(5)]
+    debs = [Made(f"d{at}", 2000 + 1000 * at, Owner("debian", f"deb-{at}")) for at in range(5)]
     text = inspection_text(
         InspectionView(make_inspection([*wheels, *debs])), Canvas(width=100), top=4
     )
