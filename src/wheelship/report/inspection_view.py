@@ -26,7 +26,7 @@ TYPES: dict[OwnerType, str] = {
 """What the types of owners are called."""
 
 COUNTED_BY_OTHERS: dict[str, str] = {
-    "docker images": "SIZE: contents of all files in all layers",
+    "docker images": "SIZE, classic store: contents of all files in all layers",
     "skopeo inspect": "sum of the layers' Size: as compressed",
     "du": "--apparent-size of the files of the unpacked root",
 }

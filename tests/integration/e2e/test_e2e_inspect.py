@@ -84,6 +84,11 @@ def test_it_tells_the_same_wherever_the_image_lies(
     assert first["sizes"]["transfer_bytes"] == built["transfer_bytes"]
     assert [one["digest"] for one in first["layers"]] == [one["digest"] for one in built["layers"]]
     require_every_byte_has_one_owner(first, built, Path("layout"))
+    short = looked_into(site, "layout", "--top=2", "--depth=1", "--accelerator=cuda")
+    assert short["largest_files"] == first["largest_files"][:2]
+    assert {"opt", "usr"} <= {one["path"] for one in short["directories"]}
+    assert not [one for one in short["directories"] if "/" in one["path"]]
+    assert short["expectation"]["accelerator"] == "cuda"
 
 
 def require_every_byte_has_one_owner(
