@@ -15,8 +15,8 @@ import click
 
 from wheelship.cli.images import Access, inspected
 from wheelship.cli.place import read_project
-from wheelship.cli.services import native_platform
 from wheelship.cli.progress import ProgressView
+from wheelship.cli.services import native_platform
 from wheelship.cli.settings import Settings
 from wheelship.cli.terminal import stdout_canvas
 from wheelship.compare.baseline import baseline_document, read_baseline
