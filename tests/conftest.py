@@ -24,11 +24,30 @@ settings.register_profile(
 )
 settings.load_profile("wheelship")
 
+_MACHINE = frozenset({"docker_host", "embedded", "shell"})
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="rewrite tests/golden; say why in the commit"
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests may run at the same time, for ``scripts/test`` with its two workers.
+
+    What needs a daemon, namespaces or kept downloads stays on one worker, which makes these once;
+    each other file with real parts stays together, too. Unit tests go where there is room.
+    """
+    machine = {item.path for item in items if _MACHINE.intersection(_fixtures(item))}
+    for item in items:
+        if item.get_closest_marker("integration") is not None or item.path in machine:
+            group = "machine" if item.path in machine else item.path.stem
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
 
 
 @pytest.fixture(autouse=True)

@@ -155,6 +155,14 @@ def test_code_in_a_fix_is_marked() -> None:
     assert "<p>Set <code>slim = &lt;1&gt;</code>.\nOr not: a ` b</p>" in page
 
 
+def test_what_to_do_where_can_be_copied_apart() -> None:
+    """Rules say it for Dockerfiles and for wheelship's configuration, a line each."""
+    fix = "Dockerfile: RUN a \\\n  && b\nwheelship: omit = {}"
+    page = inspection_page(image(findings=(finding(fix=fix),)))
+    found = re.findall(r'<span class="where">(\w+)</span><p>(.*?)</p>', page, re.DOTALL)
+    assert found == [("Dockerfile", "RUN a \\\n  &amp;&amp; b"), ("wheelship", "omit = {}")]
+
+
 def test_history_is_drawn_in_the_order_of_time() -> None:
     later, earlier = build("2026-02-01T00:00:00Z", 4000), build("2026-01-01T00:00:00Z", 2000)
     page = inspection_page(image(), history=[later, earlier, build("2026-03-01T00:00:00Z", 9, "x")])
