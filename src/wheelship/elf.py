@@ -20,10 +20,14 @@ __all__ = [
     "SONAME",
     "STRING_TABLE",
     "Header",
+    "Section",
+    "SectionTable",
     "Segment",
     "entries_in",
     "header_of",
     "place_of",
+    "section_table_of",
+    "sections_in",
     "segments_in",
 ]
 
@@ -40,6 +44,9 @@ _MACHINES = {62: "amd64", 183: "arm64"}  # EM_X86_64, EM_AARCH64
 _HEADER = struct.Struct("<16sHHIQQQIHHH")
 _SEGMENT = struct.Struct("<IIQQQQ")  # what follows in a row is not needed
 _ENTRY = struct.Struct("<qQ")
+_SECTION_TABLE = struct.Struct("<16xH22xQ10xHHH")
+_SECTION = struct.Struct("<II16xQQ")  # what follows in a row is not needed
+_RELOCATABLE, _NO_BITS = 1, 8  # ET_REL, SHT_NOBITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,53 @@ def segments_in(head: bytes, header: Header) -> Iterator[Segment]:
         found = _SEGMENT.unpack_from(head, header.table + row * header.size)
         kind, _, offset, address, _, size = found
         yield Segment(kind, offset, address, size)
+
+
+class SectionTable(NamedTuple):
+    """Where a file's table of sections is: ``rows`` of ``size`` bytes at ``offset``.
+
+    ``names`` is the row of the section that holds the names; ``relocatable`` tells that the file
+    is not linked yet (``ET_REL``).
+    """
+
+    offset: int
+    size: int
+    rows: int
+    names: int
+    relocatable: bool
+
+    @property
+    def end(self) -> int:
+        """The offset behind the table."""
+        return self.offset + self.size * self.rows
+
+
+class Section(NamedTuple):
+    """A section: ``size`` bytes of the file from ``offset`` on, none where it takes none there.
+
+    ``name`` is where its name begins in the section of names.
+    """
+
+    name: int
+    offset: int
+    size: int
+
+
+def section_table_of(head: bytes) -> SectionTable:
+    """Read where the sections are from the header that ``head`` begins with.
+
+    Raises:
+        struct.error: it is cut off.
+    """
+    kind, offset, size, count, names = _SECTION_TABLE.unpack_from(head)
+    return SectionTable(offset, size, count, names, kind == _RELOCATABLE)
+
+
+def sections_in(table: bytes, size: int) -> Iterator[Section]:
+    """Yield the rows of a table of sections; none if rows of ``size`` bytes are too short."""
+    for at in range(0, len(table) - size + 1 if size >= _SECTION.size else 0, size):
+        name, kind, offset, length = _SECTION.unpack_from(table, at)
+        yield Section(name, offset, 0 if kind == _NO_BITS else length)
 
 
 def entries_in(section: bytes) -> Iterator[tuple[int, int]]:

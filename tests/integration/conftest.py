@@ -31,7 +31,6 @@ from wheelship.engine.embedded import Embedded, probe_namespaces
 from wheelship.engine.loader import Loader
 from wheelship.engine.model import Engine, ImageFiles, LayerFile
 from wheelship.oci.config import Healthcheck, ImageConfig, canonical_json
-from wheelship.oci.descriptor import LAYER_GZIP
 from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
 
@@ -274,7 +273,7 @@ def layer_of(entries: Entries, directory: Path) -> LayerFile:
     with path.open("wb") as file:
         for at in range(0, len(tar), _MEMBER_BYTES):
             file.write(gzip.compress(tar[at : at + _MEMBER_BYTES], 1, mtime=0))
-    return LayerFile(path=path, media_type=LAYER_GZIP, diff_id=diff_id)
+    return LayerFile(path=path, diff_id=diff_id)
 
 
 def system_python_entries() -> Entries:

@@ -341,8 +341,8 @@ order = json.load(sys.stdin)
 image = ImageFiles(
     reference="demo", manifest_digest=Digest("0" * 64), config_digest=Digest("0" * 64),
     config=ImageConfig.from_json(order["config"]),
-    layers=tuple(LayerFile(path=Path(path), media_type=kind, diff_id=Digest.parse(diff_id))
-                 for path, kind, diff_id in order["layers"]),
+    layers=tuple(LayerFile(path=Path(path), diff_id=Digest.parse(diff_id))
+                 for path, diff_id in order["layers"]),
     write_docker_archive=lambda out: None)
 events = []
 machine = Machine(docker=None, workspace=Path(order["workspace"]), python=Path(sys.executable))
@@ -361,10 +361,7 @@ def check_as(
     """Check ``image`` from a process that ``prefix`` starts, with an environment of its own."""
     shared = workspace / "shared"
     shared.mkdir()
-    layers = [
-        (str(shutil.copy(layer.path, shared)), layer.media_type, str(layer.diff_id))
-        for layer in image.layers
-    ]
+    layers = [(str(shutil.copy(layer.path, shared)), str(layer.diff_id)) for layer in image.layers]
     scratch = workspace / "scratch"
     scratch.mkdir()
     scratch.chmod(0o777)

@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 
 from wheelship.archive.unpack import remove_tree, unpack
 from wheelship.archive.untar import InvalidLayer, LayerFile
-from wheelship.oci.descriptor import LAYER_TAR
 from wheelship.oci.digest import Digest
 
 Operation: TypeAlias = tuple[str, str, bytes]  # kind, path, content or target
@@ -62,7 +61,7 @@ def layer(operations: list[Operation], path: Path) -> LayerFile:
             header.size = len(content) if kind == "file" else 0
             archive.addfile(header, io.BytesIO(content))
     path.write_bytes(buffer.getvalue())
-    return LayerFile(path=path, media_type=LAYER_TAR, diff_id=Digest.of(buffer.getvalue()))
+    return LayerFile(path=path, diff_id=Digest.of(buffer.getvalue()))
 
 
 # --- a model: paths to contents, None for directories ---

@@ -169,7 +169,7 @@ def _read_layers(
                 if not path.exists():
                     path = store.blob(layer.digest)
                 size = tree.add_layer(
-                    LayerFile(path=path, media_type=layer.media_type, diff_id=layer.diff_id),
+                    LayerFile(path=path, diff_id=layer.diff_id),
                     limit_bytes=left,
                     advance=lambda count: emit(Advanced("resolve", subject, count)),
                 )

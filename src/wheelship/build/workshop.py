@@ -136,10 +136,7 @@ class Workshop:
 
         base = self._context.base
         assert base is not None  # noqa: S101 - a plan on an image comes with its layers
-        layers = [
-            LayerFile(path=base.path(one), media_type=one.media_type, diff_id=one.diff_id)
-            for one in image.layers
-        ]
+        layers = [LayerFile(path=base.path(one), diff_id=one.diff_id) for one in image.layers]
         root.mkdir()
         # As root of the image would read it. What compiling does not need stays packed.
         unpack(layers, root, reader=(0, 0), wanted=_interpreter_files(image))

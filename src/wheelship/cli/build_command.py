@@ -12,6 +12,7 @@ import click
 
 from wheelship.cli.building import Call, build_images
 from wheelship.cli.options import (
+    engine_options,
     image_options,
     insecure_option,
     lock_mode,
@@ -56,18 +57,7 @@ _SWITCH_SECONDS = 0.0005
     help="Push, and exit with 0, although a budget is broken.",
 )
 @insecure_option
-@click.option(
-    "--docker",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Client for --output docker.  [env: WHEELSHIP_DOCKER; default: docker on PATH]",
-)
-@click.option(
-    "--podman",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Client for --output podman.  [env: WHEELSHIP_PODMAN; default: podman on PATH]",
-)
+@engine_options("--output {}")
 @click.option(
     "--history",
     metavar="FILE|none",
@@ -158,6 +148,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
 def _show(reports: list[BuildReport], call: Call, settings: Settings) -> None:
     from wheelship.build.errors import BudgetBroken
     from wheelship.report.build import budget_excess, build_document, build_text
+    from wheelship.report.excess import excess_text
 
     if settings.json:
         sys.stdout.write(json.dumps(build_document(reports), indent=2) + "\n")
@@ -175,11 +166,11 @@ def _show(reports: list[BuildReport], call: Call, settings: Settings) -> None:
         report, excess = broken[0]
         largest = sorted(report.built.layers, key=lambda one: -one.layer.descriptor.size_bytes)[:3]
         several = [
-            f"{one.built.plan.variant} for {one.built.plan.platform}: {what}"
+            f"{one.built.plan.variant} for {one.built.plan.platform}: {excess_text(what)}"
             for one, what in broken
         ]
         raise BudgetBroken(
-            str(excess) if len(reports) == 1 else "; ".join(several),
+            excess_text(excess) if len(reports) == 1 else "; ".join(several),
             where=", ".join(dict.fromkeys(one.reference for one, _ in broken)),
             hint="largest layers: "
             + ", ".join(one.layer.title for one in largest)

@@ -165,10 +165,7 @@ def _files(place: Place, stored: StoredImage) -> ImageFiles:
         manifest_digest=stored.digest,
         config_digest=Digest.of(stored.config_bytes),
         config=stored.config,
-        layers=tuple(
-            LayerFile(path=layer.path, media_type=layer.media_type, diff_id=layer.diff_id)
-            for layer in stored.layers
-        ),
+        layers=tuple(LayerFile(path=layer.path, diff_id=layer.diff_id) for layer in stored.layers),
         write_docker_archive=lambda out: write_docker_archive(
             out,
             manifest=stored.manifest,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from wheelship.build.model import LockMode
 
 __all__ = [
+    "engine_options",
     "image_options",
     "insecure_option",
     "lock_mode",
@@ -100,6 +101,24 @@ def platform_option(text: str) -> Callable[[_F], _F]:
         callback=lambda _context, _option, value: None if value is None else Platform.parse(value),
         help=f"Of an image for several platforms, this one.  {text}",
     )
+
+
+def engine_options(what: str) -> Callable[[_F], _F]:
+    """Return what adds ``--docker`` and ``--podman``; ``what`` has ``{}`` for either name."""
+
+    def add(function: _F) -> _F:
+        for name in ("podman", "docker"):
+            option = click.option(
+                f"--{name}",
+                type=click.Path(dir_okay=False),
+                metavar="FILE",
+                help=f"Client for {what.format(name)}.  [env: WHEELSHIP_{name.upper()}; "
+                f"default: {name} on PATH]",
+            )
+            function = option(function)
+        return function
+
+    return add
 
 
 def insecure_option(function: _F) -> _F:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
@@ -44,10 +44,14 @@ class Settings:
 
     @property
     def colored(self) -> bool:
-        """Whether stderr gets colour (https://no-color.org)."""
+        """Whether stderr gets colour."""
+        return self.colors(sys.stderr)
+
+    def colors(self, stream: TextIO) -> bool:
+        """Tell whether ``stream`` gets colour (https://no-color.org): a terminal, unless told."""
         if self.color != "auto":
             return self.color == "always"
-        return sys.stderr.isatty() and not self.environ.get("NO_COLOR")
+        return stream.isatty() and not self.environ.get("NO_COLOR")
 
 
 def _set(name: str) -> Callable[[click.Context, click.Parameter, object], None]:
@@ -97,7 +101,7 @@ def common_options(function: _F) -> _F:
             is_eager=True,
             expose_value=False,
             callback=_set("color"),
-            help="Colour on stderr.  [default: auto]",
+            help="Colour: auto means on a terminal.  [default: auto]",
         ),
         click.option(
             "--store",

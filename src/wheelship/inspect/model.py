@@ -87,6 +87,14 @@ class Sizes:
             self.effective + other.effective,
         )
 
+    def __sub__(self, other: Self) -> Sizes:
+        """Return by how much this is more than ``other``; a difference may be negative."""
+        return Sizes(
+            self.transfer - other.transfer,
+            self.unpacked - other.unpacked,
+            self.effective - other.effective,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class PycFacts:
@@ -238,6 +246,8 @@ class Contents:
         items: in the order of the layers and their archives.
         transfer_known: False when the source has no compressed layers (``docker save``); the
             transfer sizes are then those of its blobs, and nobody's download.
+        documents: digest and size of the blobs beside the layers: configuration, and manifest
+            where the source has one. Two images may have some of them in common.
     """
 
     reference: str
@@ -247,10 +257,15 @@ class Contents:
     items: tuple[Item, ...]
     sizes: Sizes
     transfer_known: bool = True
+    documents: tuple[tuple[Digest, int], ...] = ()
 
     @property
     def content_bytes(self) -> int:
-        """Bytes of all files in all layers, headers aside: what ``docker images`` calls SIZE."""
+        """Bytes of all files in all layers, headers aside: what ``docker images`` calls SIZE.
+
+        Of Docker's classic stores; overlay2 adds the length of what symbolic links name, and the
+        containerd store counts something else (docs/explanation/sizes.md).
+        """
         return sum(item.entry.size_bytes for item in self.items)
 
 

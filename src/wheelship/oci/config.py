@@ -57,10 +57,20 @@ class Healthcheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """One row per layer, in their order; Docker refuses more rows than layers (traps §1.1)."""
+    """A step that made the image; those that made a layer stand in the layers' order.
+
+    ``empty_layer``: it made none. Ours all do, because Docker refuses more rows than layers where
+    they are not marked (traps §1.1).
+    """
 
     created_by: str
     created: str
+    empty_layer: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the wire form."""
+        row = {"created": self.created, "created_by": self.created_by}
+        return {**row, "empty_layer": True} if self.empty_layer else row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +118,7 @@ class ImageConfig:
         if self.created:
             document["created"] = self.created
         if self.history:
-            document["history"] = [
-                {"created": row.created, "created_by": row.created_by} for row in self.history
-            ]
+            document["history"] = [row.to_json() for row in self.history]
         return document
 
     @classmethod
@@ -133,7 +141,11 @@ class ImageConfig:
             stop_signal=run.get("StopSignal") or "",
             healthcheck=Healthcheck.from_json(check) if check else None,
             history=tuple(
-                History(created_by=row.get("created_by", ""), created=row.get("created", ""))
+                History(
+                    created_by=row.get("created_by", ""),
+                    created=row.get("created", ""),
+                    empty_layer=bool(row.get("empty_layer")),
+                )
                 for row in document.get("history") or ()
             ),
         )

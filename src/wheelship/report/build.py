@@ -9,13 +9,14 @@ from typing import Any
 from wheelship.build.context import BuiltImage, BuiltLayer
 from wheelship.build.omission import Omission
 from wheelship.plan.model import PythonRecipe
+from wheelship.report.excess import excess_text
 from wheelship.report.push import blobs_document, push_text
 from wheelship.report.size import format_bytes
 from wheelship.report.table import images_table, totals_of, totals_text
-from wheelship.request.model import Budget
+from wheelship.request.model import Excess
 from wheelship.sink.model import Delivered
 
-__all__ = ["BuildReport", "Excess", "budget_excess", "build_document", "build_text"]
+__all__ = ["BuildReport", "budget_excess", "build_document", "build_text"]
 
 SCHEMA = "wheelship.build/1"
 
@@ -36,36 +37,12 @@ class BuildReport:
         return sum(seconds for _, seconds in self.phases)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Excess:
-    """One limit of the budget that the image exceeds."""
-
-    what: str
-    actual: int
-    limit: int
-
-    def __str__(self) -> str:
-        if self.what == "layers":
-            return f"{self.actual} layers, {self.limit} allowed"
-        over = format_bytes(self.actual - self.limit)
-        return (
-            f"{format_bytes(self.actual)} {self.what}, "
-            f"{over} above the budget of {format_bytes(self.limit)}"
-        )
-
-
 def budget_excess(built: BuiltImage) -> tuple[Excess, ...]:
     """Return which limits of the budget ``built`` exceeds; empty when it is within."""
-    budget: Budget = built.plan.budget
-    limits = (
-        ("transfer", built.image.transfer_bytes, budget.transfer_bytes),
-        ("unpacked", built.image.unpacked_bytes, budget.unpacked_bytes),
-        ("layers", len(built.layers), budget.layers),
-    )
-    return tuple(
-        Excess(what=what, actual=actual, limit=limit)
-        for what, actual, limit in limits
-        if limit is not None and actual > limit
+    return built.plan.budget.exceeded(
+        transfer_bytes=built.image.transfer_bytes,
+        unpacked_bytes=built.image.unpacked_bytes,
+        layers=len(built.layers),
     )
 
 
@@ -246,7 +223,7 @@ def _delivery_text(one: Delivered) -> str:
 def _verdict(built: BuiltImage) -> str:
     excess = budget_excess(built)
     if excess:
-        return "BROKEN: " + "; ".join(map(str, excess))
+        return "BROKEN: " + "; ".join(map(excess_text, excess))
     limit = built.plan.budget.transfer_bytes
     if limit is None:
         return "none set"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from wheelship.oci.platform import Platform
 from wheelship.request.uv import UvSettings
@@ -19,7 +19,9 @@ __all__ = [
     "BuildRule",
     "Check",
     "CheckRequest",
+    "Excess",
     "Health",
+    "Limited",
     "Project",
     "Request",
     "Sources",
@@ -29,6 +31,9 @@ __all__ = [
 
 PUBLIC = "public"
 """In the place of the address of an accelerator's index: the main index is asked."""
+
+Limited: TypeAlias = Literal["transfer", "unpacked", "layers"]
+"""What a budget can limit."""
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -122,6 +127,15 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Excess:
+    """A limit of a budget and what exceeds it: bytes, or a number of layers."""
+
+    what: Limited
+    actual: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """Upper limits in bytes (or layers); None = no limit.
 
@@ -142,6 +156,21 @@ class Budget:
             self,
             platforms=(),
             **{name: value for name, value in given.items() if value is not None},
+        )
+
+    def exceeded(
+        self, *, transfer_bytes: int, unpacked_bytes: int, layers: int
+    ) -> tuple[Excess, ...]:
+        """Return the limits for all platforms that an image of these sizes exceeds."""
+        limits: tuple[tuple[Limited, int, int | None], ...] = (
+            ("transfer", transfer_bytes, self.transfer_bytes),
+            ("unpacked", unpacked_bytes, self.unpacked_bytes),
+            ("layers", layers, self.layers),
+        )
+        return tuple(
+            Excess(what=what, actual=actual, limit=limit)
+            for what, actual, limit in limits
+            if limit is not None and actual > limit
         )
 
 

@@ -41,13 +41,14 @@ def usage(store: Store) -> tuple[Usage, ...]:
         ("downloads", "downloads"),
         ("interpreters", "roots"),
         ("records", "layers"),
+        ("inspections", "contents"),
         ("unfinished", "tmp"),
     )
     return tuple(_usage(name, store.root / folder) for name, folder in parts)
 
 
 def verify(store: Store, advance: Callable[[int], None] | None = None) -> tuple[Damage, ...]:
-    """Hash every blob and download, and remove those that are damaged; builds make them anew."""
+    """Hash all that was made or read, and remove what is damaged; who needs it makes it anew."""
     damaged: list[Damage] = []
     folders = (store.root / "blobs" / "sha256", store.root / "downloads")
     for path in sorted(path for folder in folders for path in folder.iterdir()):
@@ -55,6 +56,13 @@ def verify(store: Store, advance: Callable[[int], None] | None = None) -> tuple[
             continue  # unfinished downloads have a suffix and are checked when they are resumed
         size = path.lstat().st_size
         if path.is_symlink() or not path.is_file() or file_digest(path).hex != path.name:
+            damaged.append(Damage(path, size))
+            discard(path)
+        if advance is not None:
+            advance(size)
+    for path in sorted((store.root / "contents").iterdir()):
+        size = path.lstat().st_size
+        if path.is_symlink() or not store.is_whole(path):
             damaged.append(Damage(path, size))
             discard(path)
         if advance is not None:
@@ -89,7 +97,11 @@ def _oldest_first(store: Store) -> list[Path]:
     records = list((store.root / "layers").glob("*.json"))
     named = {_blob_of(store, path) for path in records}
     lost = [path for path in (store.root / "blobs" / "sha256").iterdir() if path not in named]
-    others = [path for name in ("downloads", "roots") for path in (store.root / name).iterdir()]
+    others = [
+        path
+        for name in ("downloads", "roots", "contents")
+        for path in (store.root / name).iterdir()
+    ]
     return [path for _, path in sorted(_dated([*records, *lost, *others]))]
 
 

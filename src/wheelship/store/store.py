@@ -7,6 +7,7 @@
     layers/<key>.index       the layer's paths (zlib)
     roots/<key>/tree/        unpacked interpreters for bytecode, with a seal beside each
     marks/<key>              facts established once (content-free, or a small JSON document)
+    contents/<hex>           what reading a layer blob told, by the blob's digest
     tmp/<token>/             unfinished work of one running process
 
 A file appears under its final name by rename only, so readers never lock. Blobs are not synced to
@@ -40,7 +41,7 @@ __all__ = ["LayerRecord", "Store", "discard"]
 
 _PIECE_BYTES = 1024 * 1024
 _BUFFER_BYTES = 64 * 1024  # what is larger goes to the file without being copied first
-_FOLDERS = ("blobs/sha256", "downloads", "layers", "roots", "marks", "tmp")
+_FOLDERS = ("blobs/sha256", "downloads", "layers", "roots", "marks", "contents", "tmp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +213,34 @@ class Store:
             return True, json.loads(_unsealed((self.root / "marks" / key.hex).read_bytes()))
         except (OSError, ValueError):
             return False, None
+
+    def content(self, digest: Digest) -> Path:
+        """Return where what was read of the blob is kept, or would be."""
+        return self.root / "contents" / digest.hex
+
+    def put_content(self, digest: Digest, data: bytes) -> None:
+        """Keep what reading the blob ``digest`` told, in a form that its reader knows."""
+        with disk_errors(self.root):
+            self._write(self.content(digest), _seal(data))
+
+    def find_content(self, digest: Digest) -> bytes | None:
+        """Return what was kept for the blob ``digest``; None if nothing was, or it is damaged."""
+        path = self.content(digest)
+        try:
+            data = _unsealed(path.read_bytes())
+        except (OSError, ValueError):
+            return None
+        with suppress(OSError):
+            os.utime(path)  # what was used last is pruned last
+        return data
+
+    def is_whole(self, content: Path) -> bool:
+        """Tell whether a file below ``contents`` is what was written there."""
+        try:
+            _unsealed(content.read_bytes())
+        except (OSError, ValueError):
+            return False
+        return True
 
     @contextmanager
     def work_file(self) -> Iterator[tuple[BinaryIO, Path]]:

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import zstandard
+
 from wheelship.base.source import FoundImage
 from wheelship.oci.config import canonical_json
 from wheelship.oci.descriptor import LAYER_GZIP, MANIFEST, Descriptor
@@ -90,8 +92,7 @@ class MadeBase:
         self.name = name
         self.fetched: list[Digest] = []
         self.tars = [tar_of(files) for files in layers or (BASE_FILES,)]
-        packed = media_type.endswith("gzip")
-        blobs = [gzip.compress(tar, mtime=0) if packed else tar for tar in self.tars]
+        blobs = [_packed(tar, media_type) for tar in self.tars]
         self.blobs = {Digest.of(blob): blob for blob in blobs}
         self.layers = tuple(
             Descriptor(media_type=media_type, digest=Digest.of(one), size_bytes=len(one))
@@ -152,3 +153,9 @@ class MadeBase:
         index = {"schemaVersion": 2, "manifests": [entry]}
         (directory / "index.json").write_text(json.dumps(index))
         (directory / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+
+
+def _packed(tar: bytes, media_type: str) -> bytes:
+    if media_type.endswith("gzip"):
+        return gzip.compress(tar, mtime=0)
+    return zstandard.compress(tar) if media_type.endswith("zstd") else tar

@@ -97,6 +97,10 @@ def make_contents(
     return Contents(
         reference=reference,
         digest=Digest.of(repr(views).encode()),
+        documents=tuple(
+            (Digest.of(repr((one, views)).encode()), _DOCUMENT_BYTES)
+            for one in ("configuration", "manifest")
+        ),
         config=config or ImageConfig(platform=platform, diff_ids=diff_ids),
         layers=tuple(views),
         items=tuple(items),
@@ -123,7 +127,7 @@ def _item(one: Made, index: int, last: dict[str, tuple[int, bool]]) -> Item:
     is_file = one.entry == "file"
     until, deleted = last.get(one.path, (index, False))
     hidden = is_file and until > index
-    content = one.content if one.content is not None else one.path.encode()
+    content = one.content if one.content is not None else one.path.encode(errors="surrogatepass")
     entry = Entry(
         path=one.path,
         kind=one.entry,

@@ -23,17 +23,26 @@ _TARGET = re.compile(rb"hip(?:v4)?-amdgcn-amd-amdhsa-(?:-|[^-]*-)(gfx[0-9a-f]+)(
 
 
 class OffloadReader:
-    """Takes a library's bytes in pieces of any size; ``found`` are its targets (``gfx942``).
+    """Takes a library's bytes in pieces of any size.
 
-    ``device_bytes`` is how much device code there is; ``hidden`` tells that some is compressed. At
-    most one header is kept between pieces.
+    ``code_bytes`` is how much it holds for which target (``gfx942``); ``hidden`` tells that some is
+    compressed. At most one header is kept between pieces.
     """
 
     def __init__(self) -> None:
-        self.found: set[str] = set()
-        self.device_bytes = 0
+        self.code_bytes: dict[str, int] = {}
         self.hidden = False
         self._buffer = b""
+
+    @property
+    def found(self) -> set[str]:
+        """The targets."""
+        return set(self.code_bytes)
+
+    @property
+    def device_bytes(self) -> int:
+        """How much device code there is in all."""
+        return sum(self.code_bytes.values())
 
     def feed(self, data: bytes) -> None:
         """Look through the next piece."""
@@ -45,10 +54,10 @@ class OffloadReader:
             if entries is None:  # the header goes on in the next piece
                 self._buffer = self._buffer[at:]
                 return
-            for name, size in entries:
-                if target := _TARGET.fullmatch(name):
-                    self.found.add(target[1].decode())
-                    self.device_bytes += size
+            for written, size in entries:
+                if target := _TARGET.fullmatch(written):
+                    name = target[1].decode()
+                    self.code_bytes[name] = self.code_bytes.get(name, 0) + size
             at += len(_MAGIC)
         self._buffer = self._buffer[-len(_MAGIC) + 1 :]
 

@@ -24,6 +24,7 @@ from typing import Any
 
 import pytest
 
+from wheelship.inspect.model import Contents
 from wheelship.oci.validate import problems_of_layout
 
 pytestmark = pytest.mark.integration
@@ -244,6 +245,13 @@ def docker(request: pytest.FixtureRequest, start: Start) -> Iterator[Engine]:
     found = start(request.param)
     yield found
     found.forget()
+
+
+def test_every_byte_has_an_owner(hello: Hello, every_byte: Callable[..., Contents]) -> None:
+    contents = every_byte(hello.root / "dist" / "hello")
+    assert contents.sizes.transfer == hello.image["transfer_bytes"]
+    assert contents.sizes.unpacked == hello.image["unpacked_bytes"]
+    assert [item.entry.path for item in contents.items if item.owner.type == "unknown"] == []
 
 
 def require_image(engine: Engine, hello: Hello) -> None:

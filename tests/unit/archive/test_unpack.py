@@ -5,19 +5,19 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import os
 import stat
-import sys
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from wheelship.archive import unpack as module
 from wheelship.archive.unpack import Limits, Skipped, Unpacked, UnpackFailed, remove_tree, unpack
 from wheelship.archive.untar import InvalidLayer, LayerFile, UnsupportedLayer
-from wheelship.oci.descriptor import LAYER_GZIP, LAYER_TAR, LAYER_ZSTD
 from wheelship.oci.digest import Digest
 
 SERVICE = (65532, 65532)
@@ -74,11 +74,11 @@ class Workplace:
         (self.outside / "victim").write_text("untouched")
         self.count = 0
 
-    def layer(self, tar: bytes, *, media_type: str = LAYER_TAR) -> LayerFile:
+    def layer(self, tar: bytes, pack: Callable[[bytes], bytes] = bytes) -> LayerFile:
         self.count += 1
         file = self.path / f"layer{self.count}"
-        file.write_bytes(gzip.compress(tar, mtime=0) if media_type == LAYER_GZIP else tar)
-        return LayerFile(path=file, media_type=media_type, diff_id=Digest.of(tar))
+        file.write_bytes(pack(tar))
+        return LayerFile(path=file, diff_id=Digest.of(tar))
 
     def unpack(
         self, *layers: Entries, reader: tuple[int, int] = SERVICE, limits: Limits | None = None
@@ -384,16 +384,18 @@ def test_final_modes_are_not_given_through_a_link(place: Workplace) -> None:
 # --- the stream: damage, lies and bombs ---
 
 
-@pytest.mark.parametrize("media_type", [LAYER_TAR, LAYER_GZIP])
-def test_plain_and_gzip_layers_are_read(place: Workplace, media_type: str) -> None:
-    layer = place.layer(tar_bytes([entry("a", b"1")]), media_type=media_type)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
+def test_plain_gzip_and_zstd_layers_are_read(
+    place: Workplace, pack: Callable[[bytes], bytes]
+) -> None:
+    layer = place.layer(tar_bytes([entry("a", b"1")]), pack)
     unpack([layer], place.root, reader=SERVICE)
     assert place.listing() == {"a"}
 
 
 def test_gzip_of_many_members_is_read(place: Workplace) -> None:
     tar = tar_bytes([entry("a", b"1" * 100_000), entry("b", b"2")])
-    layer = place.layer(tar, media_type=LAYER_GZIP)
+    layer = place.layer(tar, gzip.compress)
     pieces = [gzip.compress(tar[at : at + 700]) for at in range(0, len(tar), 700)]
     layer.path.write_bytes(b"".join(pieces))
     unpack([layer], place.root, reader=SERVICE)
@@ -405,10 +407,9 @@ def damaged(tar: bytes, kind: str) -> tuple[bytes, str]:
     packed = gzip.compress(tar)
     broken_header = tar[:1024] + b"\xff" * 512 + tar[1536:]
     return {
-        "truncated gzip": (packed[:-9], "cannot be inflated"),
-        "no gzip at all": (tar, "cannot be inflated"),
+        "truncated gzip": (packed[:-9], "ends inside its gzip stream"),
         "gzip checksum": (packed[:-8] + b"\1\2\3\4" + packed[-4:], "cannot be inflated"),
-        "garbage after gzip": (packed + b"garbage", "cannot be inflated"),
+        "garbage after gzip": (packed + b"garbage", "has something behind its gzip stream"),
         "truncated tar": (gzip.compress(tar[:514]), "ends inside"),
         "damaged header": (gzip.compress(broken_header), "after the end"),
         "data after the tar": (gzip.compress(tar + b"x"), "after the end"),
@@ -421,7 +422,6 @@ def damaged(tar: bytes, kind: str) -> tuple[bytes, str]:
     "kind",
     [
         "truncated gzip",
-        "no gzip at all",
         "gzip checksum",
         "garbage after gzip",
         "truncated tar",
@@ -433,7 +433,7 @@ def damaged(tar: bytes, kind: str) -> tuple[bytes, str]:
 )
 def test_damaged_layer_is_refused(place: Workplace, kind: str) -> None:
     tar = tar_bytes([entry("a", b"1111"), entry("b", b"2")])
-    layer = place.layer(tar, media_type=LAYER_GZIP)
+    layer = place.layer(tar, gzip.compress)
     content, message = damaged(tar, kind)
     layer.path.write_bytes(content)
     with pytest.raises(InvalidLayer, match=message) as caught:
@@ -461,13 +461,12 @@ def test_only_wanted_files_are_written(place: Workplace) -> None:
     assert done.skipped == ()
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 14), reason="this Python reads zstd")
-def test_zstd_layer_is_refused_with_the_way_out(place: Workplace) -> None:
-    layer = place.layer(tar_bytes([]), media_type=LAYER_ZSTD)
+def test_a_layer_in_xz_is_refused_with_the_way_out(place: Workplace) -> None:
+    layer = place.layer(tar_bytes([]), lzma.compress)
     with pytest.raises(UnsupportedLayer) as caught:
         unpack([layer], place.root, reader=SERVICE)
     assert caught.value.hint is not None
-    assert "gzip layers" in caught.value.hint
+    assert "gzip or zstd" in caught.value.hint
 
 
 def test_limits_on_bytes_count_all_layers(place: Workplace) -> None:

@@ -12,7 +12,6 @@ import pytest
 from wheelship.archive.unpack import unpack
 from wheelship.archive.untar import InvalidLayer, LayerFile
 from wheelship.base.files import FileTree
-from wheelship.oci.descriptor import LAYER_GZIP
 from wheelship.oci.digest import Digest
 from wheelship.testing.base import Content, tar_of
 
@@ -23,7 +22,7 @@ def layer(files: Mapping[str, Content], directory: Path) -> LayerFile:
     tar = tar_of(files)
     path = directory / Digest.of(tar).hex
     path.write_bytes(gzip.compress(tar))
-    return LayerFile(path=path, media_type=LAYER_GZIP, diff_id=Digest.of(tar))
+    return LayerFile(path=path, diff_id=Digest.of(tar))
 
 
 def tree_of(directory: Path, *layers: Mapping[str, Content]) -> FileTree:
@@ -129,7 +128,7 @@ def test_hostile_layers_are_refused(
 
 def test_a_layer_that_is_not_its_diff_id_is_refused(tmp_path: Path) -> None:
     good = layer({"a": b"1"}, tmp_path)
-    wrong = LayerFile(path=good.path, media_type=LAYER_GZIP, diff_id=Digest.of(b"other"))
+    wrong = LayerFile(path=good.path, diff_id=Digest.of(b"other"))
     with pytest.raises(InvalidLayer, match="hashes to"):
         FileTree().add_layer(wrong, limit_bytes=LIMIT)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from wheelship.archive.untar import InvalidLayer, UnsupportedLayer
+from wheelship.archive.untar import InvalidLayer
 from wheelship.base.errors import (
     BaseLacksPython,
     BaseOccupied,
@@ -218,10 +218,13 @@ def test_layers_that_cannot_be_used_are_refused_before_a_byte_is_fetched(
     assert made.fetched == []
 
 
-def test_zstd_needs_a_python_that_reads_it(store: Store) -> None:
+def test_a_base_in_zstd_is_read_and_stays_as_it_is(store: Store) -> None:
     made = MadeBase(media_type=LAYER_ZSTD)
-    with pytest.raises((UnsupportedLayer, InvalidLayer)):
-        lock(made, store)
+    image = lock(made, store)
+    assert [(one.media_type, one.digest) for one in image.layers] == [
+        (LAYER_ZSTD, one.digest) for one in made.layers
+    ]
+    assert [one.unpacked_bytes for one in image.layers] == [len(one) for one in made.tars]
 
 
 def program(*texts: str, **options: str) -> dict[str, Content]:

@@ -234,3 +234,18 @@ def test_a_descriptor_writes_only_what_it_has() -> None:
     assert full.to_json()["annotations"] == {"a": "b"}
     image = Image(config=ImageConfig(platform=AMD64, diff_ids=()), layers=())
     assert "annotations" not in json.loads(image.manifest_bytes)
+
+
+def test_steps_that_made_no_layer_are_told_apart_and_ours_are_written_as_before() -> None:
+    """The mark is written where it is true only: documents made before keep their bytes."""
+    rows = (
+        History(created_by="RUN", created="1980-01-01T00:00:00Z"),
+        History(created_by="CMD", created="1980-01-01T00:00:00Z", empty_layer=True),
+    )
+    config = ImageConfig(platform=Platform("amd64"), diff_ids=(), history=rows)
+    document = config.to_json()
+    assert document["history"] == [
+        {"created": "1980-01-01T00:00:00Z", "created_by": "RUN"},
+        {"created": "1980-01-01T00:00:00Z", "created_by": "CMD", "empty_layer": True},
+    ]
+    assert ImageConfig.from_json(document) == config

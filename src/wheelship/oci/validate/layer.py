@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import importlib
 import io
 import posixpath
 import tarfile
@@ -13,6 +12,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from io import BufferedReader
 from typing import BinaryIO
+
+import zstandard
 
 from wheelship.oci.descriptor import LAYER_GZIP, LAYER_TAR, LAYER_ZSTD
 
@@ -24,6 +25,10 @@ _END_BYTES = 2 * tarfile.BLOCKSIZE
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _PLAIN_GZIP = b"\x1f\x8b\x08\x00\x00\x00\x00\x00"
+_UNREADABLE = (
+    *(OSError, EOFError, ValueError),
+    *(tarfile.TarError, zlib.error, zstandard.ZstdError),
+)
 _PAX_KEYS = {"path", "linkpath", "size", "uid", "gid"}
 
 Tree = dict[str, bytes]
@@ -41,17 +46,13 @@ def problems_of_layer(
         head = stream.peek(len(_PLAIN_GZIP))[: len(_PLAIN_GZIP)]
         if head[:2] == _PLAIN_GZIP[:2] and head != _PLAIN_GZIP:
             yield f"layer {name}: its gzip header holds a time, a name or flags"
-    opened = _opened(media_type, stream)
-    if isinstance(opened, str):
-        yield f"layer {name} cannot be read: {opened}"
-        return
-    hashing = _Hashing(opened.read)
+    hashing = _Hashing(_opened(media_type, stream).read)
     try:
         with tarfile.open(fileobj=hashing, mode="r|") as archive:
             yield from _entries(f"layer {name}", archive, tree, ours=ours)
             end = _end(archive)
         hashing.drain()
-    except (OSError, EOFError, tarfile.TarError, zlib.error, ValueError) as error:
+    except _UNREADABLE as error:
         yield f"layer {name} cannot be read: {error}"
         return
     if hashing.last_data > end:
@@ -62,20 +63,14 @@ def problems_of_layer(
         yield f"layer {name} unpacks to another diff_id than {diff_id}"
 
 
-def _opened(media_type: str, stream: BufferedReader) -> BinaryIO | str:
-    """Return the tar inside, or why it cannot be read."""
+def _opened(media_type: str, stream: BufferedReader) -> BinaryIO:
+    """Return the tar inside."""
     if media_type == LAYER_GZIP:
         return gzip.open(stream)  # type: ignore[return-value]
     if media_type == LAYER_TAR:
         return stream
-    for module, call in (("compression.zstd", "open"), ("zstandard", "open")):
-        try:
-            opener = getattr(importlib.import_module(module), call)
-        except ImportError:
-            continue
-        opened: BinaryIO = opener(stream, "rb")
-        return opened
-    return "it is zstd, and neither Python 3.14 nor the package zstandard is here"
+    opened: BinaryIO = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
+    return opened
 
 
 def _entries(where: str, archive: tarfile.TarFile, tree: Tree, *, ours: bool) -> Iterator[str]:

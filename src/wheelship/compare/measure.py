@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which of the three sizes is meant."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias, get_args
+
+from wheelship.inspect.model import Sizes
+
+__all__ = ["MEASURES", "Measure", "measured"]
+
+Measure: TypeAlias = Literal["transfer", "unpacked", "effective"]
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+
+
+def measured(sizes: Sizes, measure: Measure) -> int:
+    """Return that one of the sizes, in bytes."""
+    match measure:
+        case "transfer":
+            return sizes.transfer
+        case "unpacked":
+            return sizes.unpacked
+        case "effective":
+            return sizes.effective

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counts what claims are worth, each byte once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from wheelship.inspect.model import Finding, Item, Sizes
+from wheelship.inspect.waste.model import Claim, Part, Rule
+
+__all__ = ["Account"]
+
+_MOST_PLACES = 100
+
+
+class Account:
+    """Which bytes are spoken for. What comes first has them.
+
+    A file goes when all its names go: a claim on a file with several hard links counts nothing for
+    it unless it names all those that are visible.
+    """
+
+    def __init__(self, names: Mapping[tuple[int, str], Sequence[Item]]) -> None:
+        self._names = names
+        self._taken: dict[int, Sizes] = {}
+        self.whole: set[int] = set()
+        """Identities of the items of which nothing is left."""
+
+    def settle(self, rule: Rule, claim: Claim) -> Finding | None:
+        """Return what is left of ``claim``, and keep its bytes from others.
+
+        None when it is below what the rule thinks worth telling; nothing is taken then.
+        """
+        if claim.places:
+            return _finding(rule, claim, Sizes(), claim.places)
+        listed = {id(part.item) for part in claim.parts}
+        taken: dict[int, Sizes] = {}
+        places: Counter[str] = Counter()
+        for part in claim.parts:
+            if id(part.item) in taken or not self._goes(part.item, listed):
+                continue
+            sizes = self._left(part)
+            if sizes.unpacked or sizes.transfer:
+                taken[id(part.item)] = sizes
+                places[part.place] += sizes.unpacked
+        total = sum(taken.values(), Sizes())
+        if not taken or total.unpacked < rule.minimum_bytes:
+            return None
+        for part in claim.parts:
+            if (key := id(part.item)) in taken:
+                self._take(part, taken.pop(key))
+        ranked = sorted(places.items(), key=lambda one: (-one[1], one[0]))
+        return _finding(rule, claim, total, tuple(place for place, _ in ranked[:_MOST_PLACES]))
+
+    def _goes(self, item: Item, listed: set[int]) -> bool:
+        """Tell whether the content goes when what is listed goes: no other name keeps it."""
+        path = item.entry.target if item.entry.kind == "hardlink" else item.entry.path
+        others = self._names.get((item.layer, path), ())
+        return all(id(other) in listed for other in others)
+
+    def _left(self, part: Part) -> Sizes:
+        sizes = part.item.sizes
+        taken = self._taken.get(id(part.item), Sizes())
+        left = Sizes(
+            sizes.transfer - taken.transfer,
+            sizes.unpacked - taken.unpacked,
+            sizes.effective - taken.effective,
+        )
+        if part.bytes is None:
+            return left
+        whole = max(part.item.entry.size_bytes, 1)
+        count = min(part.bytes, whole)
+        return Sizes(
+            min(left.transfer, sizes.transfer * count // whole),
+            min(left.unpacked, count),
+            min(left.effective, count),
+        )
+
+    def _take(self, part: Part, sizes: Sizes) -> None:
+        key = id(part.item)
+        self._taken[key] = self._taken.get(key, Sizes()) + sizes
+        if part.bytes is None:
+            self.whole.add(key)
+
+
+def _finding(rule: Rule, claim: Claim, sizes: Sizes, places: tuple[str, ...]) -> Finding:
+    return Finding(
+        code=rule.code,
+        title=claim.title,
+        reason=claim.reason,
+        fix=claim.fix,
+        sizes=sizes,
+        paths=places,
+        estimate=claim.estimate,
+    )

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Why an image is as big as it is, as text for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from typing import assert_never
+
+from wheelship.inspect.model import Finding
+from wheelship.report.canvas import Canvas
+from wheelship.report.inspection_tables import (
+    Question,
+    kinds_table,
+    layers_table,
+    owners_tree,
+    packages_table,
+    paths_table,
+)
+from wheelship.report.inspection_view import COUNTED_BY_OTHERS, InspectionView
+from wheelship.report.measure import MEASURES, Measure, of
+from wheelship.report.size import format_bytes
+
+__all__ = ["inspection_text"]
+
+_SHOWN_PATHS = 3
+_MEANINGS: dict[Measure, str] = {
+    "transfer": "what a registry sends: compressed layers, manifest, configuration",
+    "unpacked": "the layers' archives, with what later layers hide",
+    "effective": "the files that a container sees",
+}
+_MARGIN = "  "
+
+
+def inspection_text(
+    view: InspectionView,
+    canvas: Canvas,
+    *,
+    by: Question | None = None,
+    top: int = 12,
+    depth: int | None = None,
+) -> str:
+    """Return the whole view, or with ``by`` the table that answers one question.
+
+    ``top`` bounds the rows of each table and the findings; ``depth`` the parts of paths.
+    """
+    blocks = [list(_header(view, canvas))]
+    if by is not None:
+        blocks.append(_answer(view, canvas, by, top, depth))
+    else:
+        owners = [_title(view, canvas, "whose bytes"), *owners_tree(view, canvas, top=top)]
+        blocks += [
+            owners,
+            _layers(view, canvas, top, digests=False),
+            _answer(view, canvas, "path", top, depth),
+            list(_waste(view, canvas, top)),
+            list(_others(view, canvas)),
+        ]
+    return "\n\n".join("\n".join(lines) for lines in blocks)
+
+
+def _answer(
+    view: InspectionView, canvas: Canvas, by: Question, top: int, depth: int | None
+) -> list[str]:
+    match by:
+        case "package":
+            table = packages_table(view, canvas, top=top)
+            return [_title(view, canvas, "packages and other owners"), *table]
+        case "kind":
+            return [_title(view, canvas, "kinds of files"), *kinds_table(view, canvas, top=top)]
+        case "path":
+            table = paths_table(view, canvas, top=top, depth=depth)
+            return [_title(view, canvas, "largest paths"), *table]
+        case "layer":
+            return _layers(view, canvas, top, digests=True)
+        case never:
+            assert_never(never)
+
+
+def _title(view: InspectionView, canvas: Canvas, text: str) -> str:
+    return canvas.paint(f"{text}, by {view.measure} size", "bold")
+
+
+def _header(view: InspectionView, canvas: Canvas) -> Iterator[str]:
+    contents = view.contents
+    yield canvas.paint(canvas.show(contents.reference), "bold")
+    created = f", created {canvas.show(contents.config.created)}" if contents.config.created else ""
+    yield f"{_MARGIN}{contents.config.platform}{created}"
+    if contents.digest is not None:
+        yield f"{_MARGIN}{contents.digest}"
+    count = len(contents.layers)
+    yield f"{_MARGIN}{count} layer{'s' * (count != 1)}, {view.files:,} files in them"
+    if text := _expected(view):
+        yield f"{_MARGIN}{text}"
+    yield ""
+    for measure in MEASURES:
+        yield from _size(view, canvas, measure)
+
+
+def _size(view: InspectionView, canvas: Canvas, measure: Measure) -> Iterator[str]:
+    meaning = _MEANINGS[measure]
+    number = format_bytes(of(view.contents.sizes, measure))
+    if measure not in view.measures:
+        number, meaning = "unknown", "this place has the layers uncompressed"
+    elif measure == "unpacked" and view.hidden.unpacked:
+        meaning = f"the layers' archives; later layers hide {format_bytes(view.hidden.unpacked)}"
+    inks = ("bold",) if measure == view.measure else ()
+    start = f"{_MARGIN}{measure:<9} {canvas.paint(f'{number:>9}', *inks)}  "
+    indent = " " * (len(_MARGIN) + 9 + 1 + max(9, len(number)) + 2)
+    lines = textwrap.wrap(meaning, max(canvas.width - len(indent), 20))
+    yield start + lines[0]
+    yield from (indent + line for line in lines[1:])
+
+
+def _expected(view: InspectionView) -> str:
+    expectation = view.inspection.expectation
+    if expectation.accelerator is None:
+        return ""
+    targets = ", ".join(expectation.gpu_targets)
+    return f"meant for {expectation.accelerator}" + (f": {targets}" if targets else "")
+
+
+def _layers(view: InspectionView, canvas: Canvas, top: int, *, digests: bool) -> list[str]:
+    table = layers_table(view, canvas, top=top, digests=digests)
+    return [_title(view, canvas, "layers"), *_strip(view, canvas), *table]
+
+
+def _strip(view: InspectionView, canvas: Canvas) -> Iterator[str]:
+    sizes = [of(layer.sizes, view.measure) for layer in view.contents.layers]
+    if len(sizes) > 1:
+        bar, numbers = canvas.strip(sizes, canvas.width - 2 * len(_MARGIN))
+        yield _MARGIN + canvas.paint(bar, "blue")
+        yield _MARGIN + numbers
+
+
+def _waste(view: InspectionView, canvas: Canvas, top: int) -> Iterator[str]:
+    found = view.findings
+    if not found:
+        yield canvas.paint("waste", "bold") + ": none found"
+        return
+    yield canvas.paint("waste", "bold") + f": {view.wasted}"
+    for one in found[:top]:
+        yield from _finding(view, canvas, one)
+    if len(found) > top:
+        yield f"{_MARGIN}and {len(found) - top} smaller ones"
+
+
+def _finding(view: InspectionView, canvas: Canvas, one: Finding) -> Iterator[str]:
+    about = "~" * one.estimate
+    size = f"{about}{format_bytes(of(one.sizes, view.measure))}"
+    title = f"{canvas.show(one.title)} ({one.code})"
+    indent = " " * (len(_MARGIN) + 10 + 2)
+    room = max(canvas.width - len(indent), 20)
+    first, *more = _wrap(title, room) or [""]
+    yield f"{_MARGIN}{canvas.paint(f'{size:>10}', 'yellow', 'bold')}  {canvas.paint(first, 'bold')}"
+    yield from (indent + canvas.paint(line, "bold") for line in more)
+    sizes = ", ".join(
+        f"{about}{format_bytes(of(one.sizes, measure))} {measure}" for measure in view.measures
+    )
+    for text in (sizes, canvas.show(one.reason)):
+        yield from (indent + line for line in _wrap(text, room))
+    for path in one.paths[:_SHOWN_PATHS]:
+        yield indent + canvas.paint(canvas.fit(f"/{path}", room).rstrip(), "dim")
+    if len(one.paths) > _SHOWN_PATHS:
+        yield indent + canvas.paint(f"and {len(one.paths) - _SHOWN_PATHS:,} more", "dim")
+    # Never wrapped: it may be there to be pasted.
+    for at, line in enumerate(one.fix.splitlines()):
+        lead = canvas.paint("fix: ", "cyan") if at == 0 else "     "
+        yield f"{indent}{lead}{canvas.show(line)}"
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False)
+
+
+def _others(view: InspectionView, canvas: Canvas) -> Iterator[str]:
+    yield canvas.paint("as others count", "bold")
+    counts = [
+        (name, "unknown" if count is None else f"{count:,} B")
+        for name, count in view.counted_by_others
+    ]
+    width = max(len(number) for _, number in counts)
+    names = max(len(name) for name, _ in counts)
+    for name, number in counts:
+        start = f"{_MARGIN}{name:<{names}}  {number:>{width}}  "
+        lines = textwrap.wrap(COUNTED_BY_OTHERS[name], max(canvas.width - len(start), 16))
+        yield start + lines[0]
+        yield from (" " * len(start) + line for line in lines[1:])

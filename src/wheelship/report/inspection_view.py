@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the reports about an image show, found out once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from wheelship.inspect.group import Row, by_kind, by_layer, by_owner
+from wheelship.inspect.model import Contents, Finding, Inspection, Owner, OwnerType, Sizes
+from wheelship.report.inspection_tree import PathTree
+from wheelship.report.measure import MEASURES, Measure, of, share
+from wheelship.report.size import format_bytes
+
+__all__ = ["COUNTED_BY_OTHERS", "TYPES", "InspectionView", "OwnerGroup"]
+
+TYPES: dict[OwnerType, str] = {
+    "python": "Python packages",
+    "debian": "Debian packages",
+    "application": "application",
+    "generated": "generated files",
+    "image": "image structure",
+    "unknown": "unknown",
+}
+"""What the types of owners are called."""
+
+COUNTED_BY_OTHERS: dict[str, str] = {
+    "docker images": "SIZE: contents of all files in all layers",
+    "skopeo inspect": "sum of the layers' Size: as compressed",
+    "du": "--apparent-size of the files of the unpacked root",
+}
+"""How other tools count, by their names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerGroup:
+    """All owners of one type, largest first."""
+
+    type: OwnerType
+    sizes: Sizes
+    files: int
+    owners: tuple[tuple[Owner, Row], ...]
+
+
+class InspectionView:
+    """An inspection, seen by one of the three sizes."""
+
+    def __init__(self, inspection: Inspection, measure: Measure = "unpacked") -> None:
+        self.inspection = inspection
+        self.measure = measure
+
+    @property
+    def contents(self) -> Contents:
+        """The image."""
+        return self.inspection.contents
+
+    @property
+    def whole(self) -> int:
+        """The image's size, as it is measured here."""
+        return of(self.contents.sizes, self.measure)
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """The sizes that mean something: without compressed layers there is no transfer."""
+        return MEASURES if self.contents.transfer_known else MEASURES[1:]
+
+    @cached_property
+    def owners(self) -> tuple[tuple[Owner, Row], ...]:
+        """All owners, largest first."""
+        return tuple(
+            sorted(
+                by_owner(self.contents).items(),
+                key=lambda one: (-of(one[1].sizes, self.measure), one[0]),
+            )
+        )
+
+    @cached_property
+    def groups(self) -> tuple[OwnerGroup, ...]:
+        """The owners by type, largest type first."""
+        found = [
+            OwnerGroup(
+                type=type_,
+                sizes=_sum(row.sizes for _, row in own),
+                files=sum(row.files for _, row in own),
+                owners=own,
+            )
+            for type_ in TYPES
+            if (own := tuple(one for one in self.owners if one[0].type == type_))
+        ]
+        return tuple(sorted(found, key=lambda one: (-of(one.sizes, self.measure), one.type)))
+
+    @cached_property
+    def kinds(self) -> tuple[Row, ...]:
+        """The kinds of files, largest first."""
+        return tuple(
+            sorted(
+                by_kind(self.contents).values(),
+                key=lambda row: (-of(row.sizes, self.measure), row.key),
+            )
+        )
+
+    @cached_property
+    def layers(self) -> tuple[tuple[int, Row], ...]:
+        """What is in each layer, lowest first; manifest and configuration, as -1, before."""
+        return tuple(by_layer(self.contents).items())
+
+    @cached_property
+    def tree(self) -> PathTree:
+        """The directories."""
+        return PathTree(self.contents.items)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is waste, largest first."""
+        return tuple(
+            sorted(
+                self.inspection.findings,
+                key=lambda one: (-of(one.sizes, self.measure), one.code, one.paths),
+            )
+        )
+
+    @cached_property
+    def wasted(self) -> str:
+        """How many findings there are, and what they amount to: no byte counts for two of them."""
+        count = len(self.findings)
+        about = "about " if any(one.estimate for one in self.findings) else ""
+        size = of(_sum(one.sizes for one in self.findings), self.measure)
+        return (
+            f"{count} finding{'s' * (count != 1)}, {about}{format_bytes(size)} {self.measure}, "
+            f"{share(size, self.whole)} of the image"
+        )
+
+    @cached_property
+    def hidden(self) -> Sizes:
+        """What later layers overwrote or deleted."""
+        return _sum(item.sizes for item in self.contents.items if item.hidden_by is not None)
+
+    @cached_property
+    def files(self) -> int:
+        """How many files there are in all layers."""
+        return sum(layer.files for layer in self.contents.layers)
+
+    @cached_property
+    def counted_by_others(self) -> tuple[tuple[str, int | None], ...]:
+        """What other tools say, by the names in :data:`COUNTED_BY_OTHERS`; None is unknown."""
+        layers = sum(layer.sizes.transfer for layer in self.contents.layers)
+        counts: Sequence[int | None] = (
+            self.contents.content_bytes,
+            layers if self.contents.transfer_known else None,
+            self.contents.sizes.effective,
+        )
+        return tuple(zip(COUNTED_BY_OTHERS, counts, strict=True))
+
+
+def _sum(sizes: Iterable[Sizes]) -> Sizes:
+    transfer = unpacked = effective = 0
+    for one in sizes:
+        transfer += one.transfer
+        unpacked += one.unpacked
+        effective += one.effective
+    return Sizes(transfer, unpacked, effective)
