@@ -17,8 +17,7 @@ from wheelship.archive.unpack import remove_tree, unpack
 from wheelship.archive.untar import LayerFile
 from wheelship.inspect.contents import make_contents
 from wheelship.inspect.group import by_kind, by_layer, by_owner, by_path
-from wheelship.inspect.model import Entry, Sizes
-from wheelship.oci.descriptor import LAYER_TAR
+from wheelship.inspect.model import Entry, EntryKind, Sizes
 from wheelship.oci.digest import Digest
 from wheelship.testing.contents import MadeSource, entry, make_layer
 
@@ -108,9 +107,9 @@ def sound_layer(draw: st.DrawFn) -> list[Entry]:
         size = draw(st.integers(1, 5000)) if kind == "file" else 0
         target = draw(st.sampled_from(linked)) if kind == "hardlink" else draw(paths)
         entries.append(entry(path, kind, size, target=target))  # type: ignore[arg-type]
-    for path in draw(st.lists(paths, max_size=3, unique=True)):
-        entries.append(entry(path, draw(st.sampled_from(["whiteout", "opaque"]))))
-    return entries
+    removed = draw(st.lists(paths, max_size=3, unique=True))
+    marks: st.SearchStrategy[EntryKind] = st.sampled_from(["whiteout", "opaque"])
+    return entries + [entry(path, draw(marks)) for path in removed]
 
 
 def archive(entries: Sequence[Entry]) -> bytes:
@@ -154,7 +153,7 @@ def test_the_final_file_system_is_the_one_that_unpacking_makes(layers: list[list
             data = archive(entries)
             path = Path(directory, f"{number}.tar")
             path.write_bytes(data)
-            files.append(LayerFile(path=path, media_type=LAYER_TAR, diff_id=Digest.of(data)))
+            files.append(LayerFile(path=path, diff_id=Digest.of(data)))
         unpack(files, root, reader=(0, 0))
         sizes: dict[int, int] = {}
         there: set[str] = set()

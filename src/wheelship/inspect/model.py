@@ -261,7 +261,11 @@ class Contents:
 
     @property
     def content_bytes(self) -> int:
-        """Bytes of all files in all layers, headers aside: what ``docker images`` calls SIZE."""
+        """Bytes of all files in all layers, headers aside: what ``docker images`` calls SIZE.
+
+        Of Docker's classic stores; overlay2 adds the length of what symbolic links name, and the
+        containerd store counts something else (docs/explanation/sizes.md).
+        """
         return sum(item.entry.size_bytes for item in self.items)
 
 

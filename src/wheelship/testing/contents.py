@@ -6,9 +6,11 @@ Where :mod:`wheelship.testing.inspection` makes the end of the way, this makes i
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from wheelship.inspect.model import Entry, EntryKind, LayerContent
 from wheelship.oci.config import ImageConfig, canonical_json
@@ -17,7 +19,7 @@ from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
 from wheelship.source.model import BlobStream, SourceLayer
 
-__all__ = ["MadeSource", "entry", "make_layer", "text_layer"]
+__all__ = ["LayoutSource", "MadeSource", "entry", "make_layer", "text_layer"]
 
 _BLOCK = 512
 _END_BYTES = 1024
@@ -99,3 +101,62 @@ class MadeSource:
     def open(self, layer: SourceLayer) -> AbstractContextManager[BlobStream]:
         """Nobody reads what was never written."""
         raise AssertionError(f"{layer.descriptor.digest} is read again")
+
+
+@dataclass(kw_only=True)
+class LayoutSource:
+    """The only image of an OCI layout (or the one of ``tag``), read without the product's help."""
+
+    layout: Path
+    tag: str = ""
+    as_transferred: bool = True
+
+    @property
+    def reference(self) -> str:
+        """What a user would call it."""
+        return f"oci:{self.layout}:{self.tag}" if self.tag else f"oci:{self.layout}"
+
+    def _blob(self, digest: str) -> Path:
+        return self.layout / "blobs" / digest.replace(":", "/")
+
+    @property
+    def manifest_bytes(self) -> bytes:
+        """The manifest."""
+        index = json.loads((self.layout / "index.json").read_bytes())
+        name = "org.opencontainers.image.ref.name"
+        (found,) = (
+            one
+            for one in index["manifests"]
+            if not self.tag or one.get("annotations", {}).get(name) == self.tag
+        )
+        return self._blob(found["digest"]).read_bytes()
+
+    @property
+    def config_bytes(self) -> bytes:
+        """The configuration."""
+        return self._blob(json.loads(self.manifest_bytes)["config"]["digest"]).read_bytes()
+
+    @property
+    def config(self) -> ImageConfig:
+        """The configuration, read."""
+        return ImageConfig.from_json(json.loads(self.config_bytes))
+
+    @property
+    def layers(self) -> tuple[SourceLayer, ...]:
+        """The layers, lowest first."""
+        rows = json.loads(self.manifest_bytes)["layers"]
+        return tuple(
+            SourceLayer(
+                descriptor=Descriptor(
+                    media_type=one["mediaType"],
+                    digest=Digest.parse(one["digest"]),
+                    size_bytes=one["size"],
+                ),
+                diff_id=diff_id,
+            )
+            for one, diff_id in zip(rows, self.config.diff_ids, strict=True)
+        )
+
+    def open(self, layer: SourceLayer) -> AbstractContextManager[BlobStream]:
+        """Open the blob of ``layer``."""
+        return self._blob(str(layer.descriptor.digest)).open("rb")

@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,10 +28,20 @@ from typing import Any
 
 import pytest
 
+from wheelship.archive.untar import LayerFile, LayerReader
 from wheelship.build.lockfile import write_lock
 from wheelship.cli.main import main
 from wheelship.cli.services import native_platform
 from wheelship.debian.lock import DebianLock, LockedSuite
+from wheelship.events import discard
+from wheelship.inspect.group import by_kind, by_layer, by_owner, by_path
+from wheelship.inspect.model import Contents, Sizes
+from wheelship.inspect.run import inspect_image
+from wheelship.inspect.scan.kept import KeptContents
+from wheelship.oci.digest import Digest
+from wheelship.source.model import SourceLayer
+from wheelship.store.store import Store
+from wheelship.testing.contents import LayoutSource
 from wheelship.testing.deb import MadeDeb, TarMember, make_deb
 from wheelship.testing.index import PackageIndex
 from wheelship.testing.wheel import MadeWheel, make_wheel
@@ -194,6 +204,50 @@ def shell() -> Iterator[Shell]:
         work = Path(directory)
         work.chmod(0o755)  # the user of an image unpacked below must get there
         yield Shell(work=work, kept=(Path(named) if named else work / "kept") / "downloads")
+
+
+# --- every byte of an image ---
+
+
+@pytest.fixture(scope="session")
+def every_byte(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Contents]:
+    """Inspect the image of a layout, and require that nothing of it is lost or counted twice.
+
+    What was read of a layer is kept for the session, as the store of a user keeps it.
+    """
+    kept = KeptContents(Store(tmp_path_factory.mktemp("every-byte")))
+    archive_bytes: dict[Digest, int] = {}
+
+    def inspected(layout: Path, tag: str = "") -> Contents:
+        source = LayoutSource(layout=layout, tag=tag)
+        found = inspect_image(source, kept=kept, emit=discard, jobs=2)
+        contents = found.contents
+        views = (by_owner(contents), by_layer(contents), by_kind(contents), by_path(contents, 3))
+        for view in views:
+            assert sum((row.sizes for row in view.values()), Sizes()) == contents.sizes
+        documents = len(source.manifest_bytes) + len(source.config_bytes)
+        blobs = sum(layer.descriptor.size_bytes for layer in source.layers)
+        assert contents.sizes.transfer == documents + blobs
+        for layer in source.layers:
+            if layer.diff_id not in archive_bytes:
+                archive_bytes[layer.diff_id] = size_of_archive(source, layer)
+        archives = sum(archive_bytes[layer.diff_id] for layer in source.layers)
+        assert contents.sizes.unpacked == archives
+        saved = sum((one.sizes for one in found.findings), Sizes())
+        assert saved.unpacked <= contents.sizes.unpacked
+        return contents
+
+    return inspected
+
+
+def size_of_archive(source: LayoutSource, layer: SourceLayer) -> int:
+    """Return the bytes of the archive inside, by what unpacks images."""
+    path = source.layout / "blobs/sha256" / layer.descriptor.digest.hex
+    file = LayerFile(path=path, diff_id=layer.diff_id)
+    with LayerReader(file, limit_bytes=1 << 40) as reader:
+        for _ in reader.members():
+            pass
+        return reader.tell()
 
 
 # --- a site of its own ---

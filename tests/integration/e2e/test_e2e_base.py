@@ -10,13 +10,15 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
+from wheelship.inspect.model import Contents
 from wheelship.oci.validate import validate
 from wheelship.testing.base import tar_of
 
@@ -218,6 +220,34 @@ def test_the_bases_layers_are_the_registrys_own(
     # skopeo converts images only where all media types are of one kind.
     archive = f"docker-archive:{hello.root / 'other.tar'}:hello:1"
     call("skopeo", "copy", "--quiet", f"oci:{layout}:cpu", archive)
+
+
+def test_every_byte_of_debian_and_of_the_image_on_it_has_an_owner(
+    hello: Hello, place: Path, base: str, every_byte: Callable[..., Contents]
+) -> None:
+    assert base
+    debian = every_byte(place / "layout", "one")
+    types = _types(debian)
+    assert types["debian"] > 0.8 * debian.sizes.unpacked
+    assert types.get("unknown", 0) < debian.sizes.unpacked / 10_000
+    hidden = [item for item in debian.items if item.deleted]
+    assert hidden, "the second layer takes bytecode away"
+    assert {item.owner.name for item in hidden} == {"bytecode", "image"}
+    contents = every_byte(hello.root / "dist" / "hello")
+    assert contents.sizes.transfer == hello.image["transfer_bytes"]
+    assert contents.sizes.unpacked == hello.image["unpacked_bytes"]
+    names = {item.owner.name for item in contents.items if item.owner.type == "python"}
+    assert {"fastapi", "uvicorn", "pydantic-core"} <= names
+    assert _types(contents)["application"] > 0
+    assert _types(contents).get("unknown", 0) < contents.sizes.unpacked / 10_000
+
+
+def _types(contents: Contents) -> Counter[str]:
+    """Return unpacked bytes by type of owner."""
+    found: Counter[str] = Counter()
+    for item in contents.items:
+        found[item.owner.type] += item.entry.unpacked_bytes
+    return found
 
 
 def test_it_becomes_healthy_and_answers_in_docker(

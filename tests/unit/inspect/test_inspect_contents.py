@@ -12,10 +12,11 @@ from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
 from wheelship.testing.contents import MadeSource, entry, make_layer
 
+LINKED = entry("b", "hardlink", target="a/x")
 LAYERS = (
     make_layer([entry("a", "directory"), entry("a/x", size=1000), entry("a/y", size=600)]),
-    make_layer([entry("a/x", size=10), entry("a/y", "whiteout"), entry("b", "hardlink", target="a/x")]),
-)  # fmt: skip
+    make_layer([entry("a/x", size=10), entry("a/y", "whiteout"), LINKED]),
+)
 
 
 def contents(*history: History, **source: object) -> Contents:
@@ -45,7 +46,10 @@ def test_documents_are_items_of_no_layer_and_a_missing_manifest_is_none() -> Non
     made = contents()
     assert [item.entry.path for item in made.items if item.layer < 0] == [MANIFEST, CONFIGURATION]
     assert made.digest == Digest.of(b'{"made":true}')
+    assert made.documents[1] == (made.digest, 13)
     without = contents(manifest_bytes=b"", as_transferred=False)
+    assert without.documents == made.documents[:1]
+    assert sum(size for _, size in without.documents) == without.items[0].entry.transfer_bytes
     assert [item.entry.path for item in without.items if item.layer < 0] == [CONFIGURATION]
     assert without.digest is None
     assert (made.transfer_known, without.transfer_known) == (True, False)

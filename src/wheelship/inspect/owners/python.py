@@ -57,11 +57,13 @@ class Distribution:
 
 def distributions(documents: Iterable[Document]) -> tuple[Distribution, ...]:
     """Return the distributions of all layers, sorted by directory and layer."""
-    directories: dict[str, list[Document]] = defaultdict(list)
+    directories: dict[str, list[tuple[str, Document]]] = defaultdict(list)
     for one in documents:
-        directory = posixpath.dirname(one.path)
+        directory, _, name = one.path.rpartition("/")
         if directory.endswith(_KEPT_IN):
-            directories[directory].append(one)
+            directories[directory].append((name, one))
+        elif name.endswith(".egg-info"):  # distutils wrote one file
+            directories[one.path].append(("PKG-INFO", one))
     return tuple(
         _distribution(directory, files)
         for directory, rows in sorted(directories.items())
@@ -69,12 +71,11 @@ def distributions(documents: Iterable[Document]) -> tuple[Distribution, ...]:
     )
 
 
-def _generations(rows: Sequence[Document]) -> Iterator[dict[str, Document]]:
+def _generations(rows: Sequence[tuple[str, Document]]) -> Iterator[dict[str, Document]]:
     """Yield the files of one directory as each layer that wrote there left them."""
-    for layer in sorted({one.since for one in rows}):
-        files = {posixpath.basename(one.path): one for one in rows if one.since == layer}
-        lower = {posixpath.basename(one.path): one for one in rows if one.since < layer < one.until}
-        yield {**lower, **files}
+    for layer in sorted({one.since for _, one in rows}):
+        lower = {name: one for name, one in rows if one.since < layer < one.until}
+        yield lower | {name: one for name, one in rows if one.since == layer}
 
 
 def _distribution(directory: str, files: dict[str, Document]) -> Distribution:
@@ -171,7 +172,7 @@ def _rows(record: Document, below: str) -> Iterator[str]:
             path = cells[0] if cells else ""
             if not path:
                 continue
-            if path[0] in "./" or "/." in path or "//" in path:
+            if path[0] in "./" or "/." in path:
                 yield _inside(site, path)
             else:
                 yield below + path

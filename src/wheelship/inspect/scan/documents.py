@@ -13,12 +13,15 @@ DOCUMENT_BYTES_MAX = 16 * 1000 * 1000
 DOCUMENTS_BYTES_MAX = 48 * 1000 * 1000
 """Of all in a layer."""
 
-_DIST_INFO = frozenset(("RECORD", "METADATA", "direct_url.json", "INSTALLER", "WHEEL"))
+_DIST_INFO = frozenset(
+    ("RECORD", "METADATA", "direct_url.json", "INSTALLER", "WHEEL", "top_level.txt")
+)
 _EGG_INFO = frozenset(("PKG-INFO", "SOURCES.txt", "installed-files.txt", "top_level.txt"))
 _HEADERS_ONLY = frozenset(("METADATA", "PKG-INFO"))
 _SINGLE = frozenset(
     (
         "var/lib/dpkg/status",
+        "var/lib/dpkg/diversions",
         "etc/os-release",
         "usr/lib/os-release",
         "lib/apk/db/installed",
