@@ -71,8 +71,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     integration = Path(__file__).parent / "integration"
     for item in items:
         names = item.fixturenames if isinstance(item, pytest.Function) else ()
-        # A unit test may have a parameter of such a name; its fixtures are its own.
-        if _SHARED.intersection(names) and item.path.is_relative_to(integration):
+        if integration in item.path.parents and _SHARED.intersection(names):
             path = item.path.relative_to(integration).as_posix()
             if path not in _MACHINE:
                 raise pytest.UsageError(f"{path} belongs into _MACHINE of tests/conftest.py")
