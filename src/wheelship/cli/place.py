@@ -9,25 +9,14 @@ from typing import TYPE_CHECKING
 
 from wheelship.events import Emit, Warned, discard
 from wheelship.oci.platform import Platform
-from wheelship.source.errors import UnsupportedImage
-from wheelship.source.location import (
-    ArchiveFile,
-    EngineImage,
-    LayoutAt,
-    Project,
-    RegistryImage,
-    is_project,
-    parse_location,
-)
-from wheelship.source.open import layout_of_project
 
 if TYPE_CHECKING:
     from wheelship.request.model import Request
+    from wheelship.source.location import EngineImage, RegistryImage
 
 __all__ = [
     "Place",
     "find_image",
-    "is_project",
     "layout_of",
     "read_project",
 ]
@@ -53,6 +42,18 @@ def find_image(image: str, variant: str | None, project: Path | None = None) -> 
         NoImage: it is not there.
         UnsupportedImage: it is in an engine or a registry.
     """
+    # Here, because a build reads its project with this module and has no use for images.
+    from wheelship.source.errors import UnsupportedImage
+    from wheelship.source.location import (
+        ArchiveFile,
+        EngineImage,
+        LayoutAt,
+        Project,
+        RegistryImage,
+        parse_location,
+    )
+    from wheelship.source.open import layout_of_project
+
     location = parse_location(image, directory=Path.cwd(), variant=variant)
     if isinstance(location, Project):
         from wheelship.cli.services import native_platform
@@ -73,6 +74,8 @@ def find_image(image: str, variant: str | None, project: Path | None = None) -> 
 
 
 def _for_skopeo(location: EngineImage | RegistryImage) -> str:
+    from wheelship.source.location import RegistryImage
+
     if isinstance(location, RegistryImage):
         return f"docker://{location.reference}"
     transport = "docker-daemon" if location.program == "docker" else "containers-storage"
