@@ -16,7 +16,7 @@ import click
 from wheelship.cli.place import read_project
 from wheelship.cli.settings import Settings, common_options
 from wheelship.errors import ExitStatus, WheelshipError
-from wheelship.source.location import is_project
+from wheelship.request.place import is_project
 
 if TYPE_CHECKING:
     from wheelship.doctor.model import Finding, Patient

@@ -42,7 +42,6 @@ def find_image(image: str, variant: str | None, project: Path | None = None) -> 
         NoImage: it is not there.
         UnsupportedImage: it is in an engine or a registry.
     """
-    # Here, because a build reads its project with this module and has no use for images.
     from wheelship.source.errors import UnsupportedImage
     from wheelship.source.location import (
         ArchiveFile,

@@ -17,7 +17,7 @@ from wheelship.cli.settings import Settings
 from wheelship.cli.terminal import stdout_canvas
 from wheelship.errors import InputError
 from wheelship.history.file import read
-from wheelship.source.location import is_project
+from wheelship.request.place import is_project
 
 if TYPE_CHECKING:
     from wheelship.history.model import PastBuild
