@@ -24,11 +24,57 @@ settings.register_profile(
 )
 settings.load_profile("wheelship")
 
+_SHARED = frozenset({"docker_host", "shell"})
+"""Fixtures that start a daemon or keep downloads: two processes would do it twice."""
+
+_MACHINE = frozenset(
+    {
+        "e2e/test_e2e_arm64.py",
+        "e2e/test_e2e_bad_debian.py",
+        "e2e/test_e2e_base.py",
+        "e2e/test_e2e_fastapi.py",
+        "e2e/test_e2e_push.py",
+        "e2e/test_e2e_reproducible.py",
+        "e2e/test_e2e_shapes.py",
+        "e2e/test_e2e_sinks.py",
+        "e2e/test_e2e_speech_rocm.py",
+        "e2e/test_e2e_speech_service.py",
+        "test_docs_commands.py",
+        "test_engine_check.py",
+    }
+)
+"""Files of tests/integration with such tests."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="rewrite tests/golden; say why in the commit"
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Spread the files over the workers of ``scripts/test``, those of one group on one of them."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:  # what xdist offers to be replaced
+            path = nodeid.partition("::")[0]
+            return "machine" if path.removeprefix("tests/integration/") in _MACHINE else path
+
+    config.option.loadscopereorder = False  # the group is among the first, and takes longest
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Hold the group to what the tests use."""
+    integration = Path(__file__).parent / "integration"
+    for item in items:
+        names = item.fixturenames if isinstance(item, pytest.Function) else ()
+        if _SHARED.intersection(names):
+            path = item.path.relative_to(integration).as_posix()
+            if path not in _MACHINE:
+                raise pytest.UsageError(f"{path} belongs into _MACHINE of tests/conftest.py")
 
 
 @pytest.fixture(autouse=True)

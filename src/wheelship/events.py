@@ -25,6 +25,8 @@ Step: TypeAlias = Literal[
     "pull",
     "push",
     "inspect",
+    "save",
+    "unpack",
 ]
 Outcome: TypeAlias = Literal["done", "reused", "failed"]
 

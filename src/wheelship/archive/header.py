@@ -84,8 +84,8 @@ def parse_header(block: bytes) -> Header:
         InvalidHeader: its checksum is wrong, or a number in it is none.
     """
     name, mode, size, mtime, checksum, kind, target, magic = _FIELDS.unpack_from(block)
-    if sum(block) - sum(checksum) + 8 * 32 != _number(checksum) and not _signed(block, checksum):
-        raise InvalidHeader("has a tar header whose checksum is wrong")
+    if not _is_intact(block, checksum):
+        raise InvalidHeader("has no tar header where one must be: its checksum is wrong")
     path = text(name)
     data_bytes = _number(size)
     if data_bytes < 0:
@@ -94,6 +94,8 @@ def parse_header(block: bytes) -> Header:
         data_bytes = 0
     real_bytes, more = data_bytes, False
     if magic.startswith(_USTAR):
+        if kind == SPARSE:
+            raise InvalidHeader("has a sparse file in a form that has none")
         star = block.endswith(_STAR_TRAILER)
         if prefix := text(block[_STAR_PREFIX if star else _PREFIX]):
             path = f"{prefix}/{path}"
@@ -176,11 +178,17 @@ def _number(field: bytes) -> int:
     raise InvalidHeader("has a tar header with a number that is none")
 
 
-def _signed(block: bytes, checksum: bytes) -> bool:
-    """Tell whether the checksum is right if bytes were signed, as some old writers had them."""
-    return sum(block) - sum(checksum) + 8 * 32 - 256 * sum(
-        byte >= _SIGN_BIT for byte in block[:148] + block[156:]
-    ) == _number(checksum)
+def _is_intact(block: bytes, checksum: bytes) -> bool:
+    try:
+        expected = _number(checksum)
+    except InvalidHeader:
+        return False
+    found = sum(block) - sum(checksum) + len(checksum) * 32
+    if found == expected:
+        return True
+    # Some old writers had their bytes signed.
+    negative = sum(byte >= _SIGN_BIT for byte in block[:148] + block[156:])
+    return found - 256 * negative == expected
 
 
 def _decimal(value: bytes, *, whole: bool = True) -> int:

@@ -21,9 +21,9 @@ _WINDOW_BYTES = 128 * 1024 * 1024
 
 _MAGIC = 0xFD2FB528
 _SKIPPABLE = 0x184D2A50
-_BLOCK_BYTES = 128 * 1024
 _SKIP_BYTES = 128 * 1024
-_RLE, _RESERVED = 1, 3
+_RLE = 1
+_HAS_CHECKSUM = 4
 
 
 def frames(source: BlobInput) -> Iterator[tuple[bytes, int]]:
@@ -57,17 +57,13 @@ def _frame(
     head = source.need(5)[4]
     size = _header_bytes(head)
     _decoded(source, decoder, size)
+    checksum = 4 if head & _HAS_CHECKSUM else 0
     last = False
     while not last:
         block = int.from_bytes(source.need(3), "little")
         last, kind, size = bool(block & 1), block >> 1 & 3, block >> 3
-        if kind == _RESERVED or size > _BLOCK_BYTES:
-            raise Undecodable("has a damaged zstd stream: a block is too large, or of no kind")
-        size = 3 + (1 if kind == _RLE else size)
+        size = 3 + (1 if kind == _RLE else size) + (checksum if last else 0)
         yield _decoded(source, decoder, size), source.offset
-    if not decoder.eof:
-        # The checksum of the content ends the frame.
-        yield _decoded(source, decoder, 4), source.offset
     if not decoder.eof:
         raise Undecodable("has a damaged zstd stream: a frame goes on behind its last block")
 

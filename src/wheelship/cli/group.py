@@ -33,6 +33,8 @@ class _Commands(click.Group):
         "plan": "Show what a build would make, and why each package is in it.",
         "check": "Start an image as its users would, and prove that it works.",
         "push": "Push an image to a registry.",
+        "inspect": "Show why an image is as big as it is, and what of it is waste.",
+        "compare": "Show what changed between images, and fail when one grew too much.",
         "cache": "Show, verify or prune the store.",
         "doctor": "Find what is missing on this machine, and say how to get it.",
         "completion": "Write what a shell needs to complete commands and options.",
@@ -70,7 +72,7 @@ class _Commands(click.Group):
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit status: 0 done, 1 a gate failed (budget, check), 2 usage, 3 input or "
+    epilog="Exit status: 0 done, 1 a gate failed (budget, check, compare), 2 usage, 3 input or "
     "configuration, 4 network, 5 this machine, 70 a bug, 130 interrupted, 143 terminated.",
 )
 @click.version_option(__version__, "-V", "--version", message="wheelship %(version)s")
@@ -83,6 +85,7 @@ def _wheelship() -> None:
     \b
         wheelship build                 the default variant into dist/
         wheelship check                 start it, ask it, stop it
+        wheelship inspect               see what takes its space
     """  # noqa: D301 - the backspace tells click to keep the lines
 
 

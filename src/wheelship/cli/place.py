@@ -7,29 +7,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from wheelship.errors import InputError
 from wheelship.events import Emit, Warned, discard
 from wheelship.oci.platform import Platform
+from wheelship.source.errors import UnsupportedImage
+from wheelship.source.location import (
+    ArchiveFile,
+    EngineImage,
+    LayoutAt,
+    Project,
+    RegistryImage,
+    is_project,
+    parse_location,
+)
+from wheelship.source.open import layout_of_project
 
 if TYPE_CHECKING:
     from wheelship.request.model import Request
 
 __all__ = [
-    "NoImage",
     "Place",
     "find_image",
     "is_project",
     "layout_of",
     "read_project",
 ]
-
-_PROJECT_FILES = ("pyproject.toml", "wheelship.toml", "requirements.txt")
-
-
-class NoImage(InputError):
-    """There is no image at that place."""
-
-    code = "no-image"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,39 +47,36 @@ class Place:
 
 
 def find_image(image: str, variant: str | None, project: Path | None = None) -> Place:
-    """Return where IMAGE is: a project (its last build), a layout, or an archive.
+    """Return where IMAGE lies on this machine: of a project, its last build.
 
     Raises:
-        NoImage: it is none of these.
+        NoImage: it is not there.
+        UnsupportedImage: it is in an engine or a registry.
     """
-    kind, colon, rest = image.partition(":")
-    if colon and kind == "oci":
-        path, _, tag = rest.rpartition(":") if ":" in rest else (rest, "", "")
-        return Place(path=Path(path).resolve(), tag=tag or variant, project=project)
-    if colon and kind in ("oci-archive", "docker-archive"):
-        if not Path(rest).is_file():
-            raise NoImage("is no file", where=image, hint=f"wheelship build --output {image}")
-        return Place(path=Path(rest).resolve(), tag=None, project=project)
-    path_given = Path(image).resolve()
-    if (path_given / "index.json").is_file():
-        return Place(path=path_given, tag=variant, project=project)
-    if path_given.is_file():
-        return Place(path=path_given, tag=None, project=project)
-    if is_project(path_given):
-        layout = path_given / "dist" / read_project(path_given).image_name
-        if not (layout / "index.json").is_file():
-            raise NoImage("has not been built yet", where=image, hint=f"wheelship build {image}")
-        return Place(path=layout, tag=variant, project=project or path_given)
-    raise NoImage(
-        "is neither a project nor an OCI layout or archive",
-        where=image,
-        hint="name a project, or oci:DIR[:TAG] as `wheelship build` wrote it",
-    )
+    location = parse_location(image, directory=Path.cwd(), variant=variant)
+    if isinstance(location, Project):
+        from wheelship.cli.services import native_platform
+
+        layout = layout_of_project(location, native_platform())
+        return Place(path=layout.path, tag=layout.tag, project=project or location.path)
+    if isinstance(location, EngineImage | RegistryImage):
+        raise UnsupportedImage(
+            "is not a layout or an archive on this machine, as this command needs",
+            where=str(location),
+            hint=f"skopeo copy {_for_skopeo(location)} oci:DIR:TAG\nand name oci:DIR:TAG",
+        )
+    if isinstance(location, LayoutAt):
+        return Place(path=location.path, tag=location.tag, project=project)
+    name = None if isinstance(location, ArchiveFile) else location.name
+    tag = name.rpartition(":")[2] if name else None
+    return Place(path=location.path, tag=tag, project=project)
 
 
-def is_project(root: Path) -> bool:
-    """Tell whether there is something to read in ``root``."""
-    return any((root / name).is_file() for name in _PROJECT_FILES)
+def _for_skopeo(location: EngineImage | RegistryImage) -> str:
+    if isinstance(location, RegistryImage):
+        return f"docker://{location.reference}"
+    transport = "docker-daemon" if location.program == "docker" else "containers-storage"
+    return f"{transport}:{location.name}"
 
 
 def read_project(root: Path, emit: Emit = discard) -> Request:

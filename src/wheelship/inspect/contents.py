@@ -68,6 +68,9 @@ def make_contents(source: ImageSource, layers: Sequence[LayerContent]) -> Conten
         items=tuple(items),
         sizes=total,
         transfer_known=source.as_transferred,
+        documents=tuple(
+            (Digest.of(data), len(data)) for data in (source.config_bytes, manifest) if data
+        ),
     )
 
 

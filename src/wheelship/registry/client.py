@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from threading import Event, Lock
@@ -20,6 +21,7 @@ from wheelship.registry import pull
 from wheelship.registry.keychain import Keychain
 from wheelship.registry.push import Pushed, PushImage, push_images
 from wheelship.registry.session import Session
+from wheelship.registry.stream import RemoteStream, stream_blob
 
 __all__ = ["RegistryClient"]
 
@@ -90,6 +92,16 @@ class RegistryClient:
         """
         session = self.session(reference)
         pull.fetch_blob(session, reference, blob, destination, emit=emit, cancelled=cancelled)
+
+    @contextmanager
+    def stream(self, reference: Reference, blob: Descriptor) -> Iterator[RemoteStream]:
+        """Yield the bytes of a blob as they come, unverified, and without a file.
+
+        Raises:
+            NetworkError: while they are read.
+        """
+        with stream_blob(self.session(reference), reference, blob) as stream:
+            yield stream
 
     def push(
         self,

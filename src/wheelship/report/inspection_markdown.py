@@ -166,8 +166,7 @@ def _waste(view: InspectionView, top: int) -> Iterator[str]:
     if not found:
         yield "No waste was found."
         return
-    several = f"{len(found)} findings, whose bytes may overlap" if len(found) > 1 else "1 finding"
-    yield f"**Waste**: {several}"
+    yield f"**Waste**: {view.wasted}"
     for one in found[:top]:
         yield ""
         yield from _finding(view, one)
@@ -185,7 +184,7 @@ def _finding(view: InspectionView, one: Finding) -> Iterator[str]:
     yield f"{prose(one.reason)} Saves {about}{', '.join(sizes)}."
     yield ""
     if one.paths:
-        yield from (f"- {code(f'/{path}', _NAME)}" for path in one.paths[:_PATHS])
+        yield from (f"- {code(view.place(path), _NAME)}" for path in one.paths[:_PATHS])
         if len(one.paths) > _PATHS:
             yield f"- and {len(one.paths) - _PATHS:,} more"
         yield ""

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -37,24 +36,29 @@ INKS: dict[OwnerType, tuple[Ink, ...]] = {
     "image": ("dim",),
     "unknown": ("red",),
 }
-_SHELL = re.compile(r"^(?:RUN )?(?:\|\d+ (?:\S+=\S* )*)?/bin/sh -c (?:#\(nop\)\s*)?")
-_BUILDKIT = re.compile(r"\s*# buildkit$")
+_SHELL = "/bin/sh -c "
 _LITTLE = 100  # what is below this part of the whole gets no line as the rest of a directory
+_ANY_CASE = 3
 _SEEN = 1000  # nor, below this one, as an owner beside others
 _DIGEST_CHARACTERS = 12  # as Docker shortens them
 
 
 def step(created_by: str) -> str:
-    """Return a row of the history without what Docker and BuildKit write around the command."""
-    return _BUILDKIT.sub("", _SHELL.sub("", " ".join(created_by.split())))
+    """Return a row of the history without what its writer puts around the command."""
+    text = " ".join(created_by.split()).removesuffix(" # buildkit").removeprefix("wheelship: ")
+    before, shell, command = text.partition(_SHELL)
+    # Arguments of the build stand between: RUN |1 VERSION=3 /bin/sh -c make
+    if shell and (before in ("", "RUN ") or before.startswith(("|", "RUN |"))):
+        return command.removeprefix("#(nop)").strip()
+    return text
 
 
 def owners_tree(view: InspectionView, canvas: Canvas, *, top: int) -> list[str]:
-    """Return the types of owners, each with those of its owners that are among the ``top``."""
-    seen = [
-        owner for owner, row in view.owners if of(row.sizes, view.measure) * _SEEN >= view.whole
-    ]
-    chosen = frozenset(seen[:top])
+    """Return the types of owners, each with those of its owners that are among the ``top``.
+
+    Of a type that is not little, the largest are named in any case.
+    """
+    chosen = _chosen(view, top)
     rows: list[SizedRow] = []
     for group in view.groups:
         inks = INKS[group.type]
@@ -79,6 +83,17 @@ def owners_tree(view: InspectionView, canvas: Canvas, *, top: int) -> list[str]:
     return _table(view, canvas, Heads(name="owner", right=("files",)), rows)
 
 
+def _chosen(view: InspectionView, top: int) -> frozenset[Owner]:
+    seen = [
+        owner for owner, row in view.owners if of(row.sizes, view.measure) * _SEEN >= view.whole
+    ]
+    named = set(seen[:top])
+    for group in view.groups:
+        if of(group.sizes, view.measure) * _LITTLE >= view.whole:
+            named |= {owner for owner, _ in group.owners[:_ANY_CASE]} & set(seen)
+    return frozenset(named)
+
+
 def packages_table(view: InspectionView, canvas: Canvas, *, top: int) -> list[str]:
     """Return the owners one by one, with their type."""
 
@@ -97,7 +112,9 @@ def packages_table(view: InspectionView, canvas: Canvas, *, top: int) -> list[st
     return _table(view, canvas, heads, rows, rest, left=1)
 
 
-def layers_table(view: InspectionView, canvas: Canvas, *, top: int) -> list[str]:
+def layers_table(
+    view: InspectionView, canvas: Canvas, *, top: int, digests: bool = True
+) -> list[str]:
     """Return the ``top`` largest layers in their order, lowest first."""
     by_size = sorted(view.layers, key=lambda one: (-of(one[1].sizes, view.measure), one[0]))
     chosen = {index for index, _ in by_size[:top]}
@@ -110,14 +127,14 @@ def layers_table(view: InspectionView, canvas: Canvas, *, top: int) -> list[str]
             name=step(row.label) or "(not said)",
             stem=f"{number:>{width}} ",
             sizes=row.sizes,
-            left=(digest,),
+            left=(digest,) if digests else (),
             right=(f"{row.files:,}",),
         )
 
-    heads = Heads(name="made by", left=("digest",), right=("files",))
+    heads = Heads(name="made by", left=("digest",) if digests else (), right=("files",))
     rows = [one(index, row) for index, row in view.layers if index in chosen]
     rest = [row for index, row in view.layers if index not in chosen]
-    return _table(view, canvas, heads, rows, rest, left=1)
+    return _table(view, canvas, heads, rows, rest, left=len(heads.left))
 
 
 def kinds_table(view: InspectionView, canvas: Canvas, *, top: int) -> list[str]:

@@ -51,7 +51,7 @@ def inspection_text(
         owners = [_title(view, canvas, "whose bytes"), *owners_tree(view, canvas, top=top)]
         blocks += [
             owners,
-            _answer(view, canvas, "layer", top, depth),
+            _layers(view, canvas, top, digests=False),
             _answer(view, canvas, "path", top, depth),
             list(_waste(view, canvas, top)),
             list(_others(view, canvas)),
@@ -72,8 +72,7 @@ def _answer(
             table = paths_table(view, canvas, top=top, depth=depth)
             return [_title(view, canvas, "largest paths"), *table]
         case "layer":
-            strip = list(_strip(view, canvas))
-            return [_title(view, canvas, "layers"), *strip, *layers_table(view, canvas, top=top)]
+            return _layers(view, canvas, top, digests=True)
         case never:
             assert_never(never)
 
@@ -121,6 +120,11 @@ def _expected(view: InspectionView) -> str:
     return f"meant for {expectation.accelerator}" + (f": {targets}" if targets else "")
 
 
+def _layers(view: InspectionView, canvas: Canvas, top: int, *, digests: bool) -> list[str]:
+    table = layers_table(view, canvas, top=top, digests=digests)
+    return [_title(view, canvas, "layers"), *_strip(view, canvas), *table]
+
+
 def _strip(view: InspectionView, canvas: Canvas) -> Iterator[str]:
     sizes = [of(layer.sizes, view.measure) for layer in view.contents.layers]
     if len(sizes) > 1:
@@ -134,8 +138,7 @@ def _waste(view: InspectionView, canvas: Canvas, top: int) -> Iterator[str]:
     if not found:
         yield canvas.paint("waste", "bold") + ": none found"
         return
-    several = f"{len(found)} findings, whose bytes may overlap" if len(found) > 1 else "1 finding"
-    yield canvas.paint("waste", "bold") + f": {several}"
+    yield canvas.paint("waste", "bold") + f": {view.wasted}"
     for one in found[:top]:
         yield from _finding(view, canvas, one)
     if len(found) > top:
@@ -157,7 +160,7 @@ def _finding(view: InspectionView, canvas: Canvas, one: Finding) -> Iterator[str
     for text in (sizes, canvas.show(one.reason)):
         yield from (indent + line for line in _wrap(text, room))
     for path in one.paths[:_SHOWN_PATHS]:
-        yield indent + canvas.paint(canvas.fit(f"/{path}", room).rstrip(), "dim")
+        yield indent + canvas.paint(canvas.fit(view.place(path), room).rstrip(), "dim")
     if len(one.paths) > _SHOWN_PATHS:
         yield indent + canvas.paint(f"and {len(one.paths) - _SHOWN_PATHS:,} more", "dim")
     # Never wrapped: it may be there to be pasted.

@@ -10,7 +10,8 @@ from functools import cached_property
 from wheelship.inspect.group import Row, by_kind, by_layer, by_owner
 from wheelship.inspect.model import Contents, Finding, Inspection, Owner, OwnerType, Sizes
 from wheelship.report.inspection_tree import PathTree
-from wheelship.report.measure import MEASURES, Measure, of
+from wheelship.report.measure import MEASURES, Measure, of, share
+from wheelship.report.size import format_bytes
 
 __all__ = ["COUNTED_BY_OTHERS", "TYPES", "InspectionView", "OwnerGroup"]
 
@@ -25,7 +26,7 @@ TYPES: dict[OwnerType, str] = {
 """What the types of owners are called."""
 
 COUNTED_BY_OTHERS: dict[str, str] = {
-    "docker images": "SIZE: contents of all files in all layers",
+    "docker images": "SIZE, classic store: contents of all files in all layers",
     "skopeo inspect": "sum of the layers' Size: as compressed",
     "du": "--apparent-size of the files of the unpacked root",
 }
@@ -118,6 +119,21 @@ class InspectionView:
                 key=lambda one: (-of(one.sizes, self.measure), one.code, one.paths),
             )
         )
+
+    @cached_property
+    def wasted(self) -> str:
+        """How many findings there are, and what they amount to: no byte counts for two of them."""
+        count = len(self.findings)
+        about = "about " if any(one.estimate for one in self.findings) else ""
+        size = of(_sum(one.sizes for one in self.findings), self.measure)
+        return (
+            f"{count} finding{'s' * (count != 1)}, {about}{format_bytes(size)} {self.measure}, "
+            f"{share(size, self.whole)} of the image"
+        )
+
+    def place(self, path: str) -> str:
+        """Return how a place of waste is written: from the root, unless it is a package's name."""
+        return f"/{path}" if "/" in path or path in self.tree else path
 
     @cached_property
     def hidden(self) -> Sizes:

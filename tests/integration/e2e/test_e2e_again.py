@@ -32,15 +32,20 @@ _SPARED = (
     "wheelship.build.bases",
     "wheelship.build.device_code",
     "wheelship.build.produce",
+    "wheelship.inspect",
     "wheelship.lock.consistency",
     "wheelship.lock.findings",
     "wheelship.registry.client",
+    "wheelship.report.canvas",
+    "wheelship.report.page",
     "wheelship.sdist.make",
+    "wheelship.source",
     "wheelship.variant.compatibility",
     "wheelship.variant.gpu",
     "wheelship.wheel.needed",
     "wheelship.wheel.reader",
     "zlib_ng",
+    "zstandard",
 )
 
 

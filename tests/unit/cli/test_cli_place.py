@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from wheelship.cli.place import NoImage, find_image
+from wheelship.cli.place import find_image
+from wheelship.source.errors import NoImage
 from wheelship.store.errors import InvalidLayout
 from wheelship.store.layout import read_layout
 

@@ -46,7 +46,10 @@ def test_documents_are_items_of_no_layer_and_a_missing_manifest_is_none() -> Non
     made = contents()
     assert [item.entry.path for item in made.items if item.layer < 0] == [MANIFEST, CONFIGURATION]
     assert made.digest == Digest.of(b'{"made":true}')
+    assert made.documents[1] == (made.digest, 13)
     without = contents(manifest_bytes=b"", as_transferred=False)
+    assert without.documents == made.documents[:1]
+    assert sum(size for _, size in without.documents) == without.items[0].entry.transfer_bytes
     assert [item.entry.path for item in without.items if item.layer < 0] == [CONFIGURATION]
     assert without.digest is None
     assert (made.transfer_known, without.transfer_known) == (True, False)

@@ -56,10 +56,12 @@ def test_usage_counts_every_part(store: Store) -> None:
         "downloads": (0, 0),
         "interpreters": (0, 0),
         "records": (0, 0),
+        "inspections": (0, 0),
         "unfinished": (0, 0),
     }
     layer = put(store, "a")
     download(store, b"12345")
+    store.put_content(key("blob"), b"what it holds")
     root = store.root / "roots" / key("root").hex
     (root / "usr/bin").mkdir(parents=True)
     (root / "usr/bin/python").write_bytes(b"1234567")
@@ -71,9 +73,21 @@ def test_usage_counts_every_part(store: Store) -> None:
     size = layer.descriptor.size_bytes
     assert parts["layers"] == Usage(part="layers", files=1, bytes=size)
     assert parts["downloads"] == Usage(part="downloads", files=1, bytes=5)
+    assert parts["inspections"] == Usage(part="inspections", files=1, bytes=64 + 1 + 13)
     assert parts["interpreters"] == Usage(part="interpreters", files=1, bytes=7)
     assert parts["unfinished"] == Usage(part="unfinished", files=1, bytes=3)
     assert parts["records"].files == 2
+
+
+def test_what_was_read_of_a_blob_is_kept_and_damage_is_seen(store: Store) -> None:
+    assert store.find_content(key("blob")) is None
+    store.put_content(key("blob"), b"what it\nholds")
+    path = store.content(key("blob"))
+    os.utime(path, (0, 0))
+    assert store.find_content(key("blob")) == b"what it\nholds"
+    assert path.stat().st_mtime > 0, "what was used last is pruned last"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    assert store.find_content(key("blob")) is None
 
 
 def test_verify_removes_what_is_damaged_and_nothing_else(store: Store) -> None:

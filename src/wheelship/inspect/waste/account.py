@@ -32,7 +32,7 @@ class Account:
 
         None when it is below what the rule thinks worth telling; nothing is taken then.
         """
-        if not claim.parts:
+        if claim.places:
             return _finding(rule, claim, Sizes(), claim.places)
         listed = {id(part.item) for part in claim.parts}
         taken: dict[int, Sizes] = {}

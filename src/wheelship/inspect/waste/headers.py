@@ -40,8 +40,8 @@ def _find(subject: Subject) -> Iterator[Claim]:
         reason=f"{listed(names)} bring what C++ code is compiled against; only torch.compile and "
         "extensions that are built at run time read it",
         fix=fix(
-            dockerfile="RUN pip install … && find /opt/venv -path '*-packages/*/include/*' "
-            "-type f -delete  # in one RUN",
+            dockerfile=f"RUN pip install … && find {subject.site} -path '*/include/*' -type f "
+            f"-delete  # in one RUN",
             wheelship=omit_line(worth) if worth else 'omit = { NAME = ["DIRECTORY/**"] }',
         ),
         parts=tuple(parts),

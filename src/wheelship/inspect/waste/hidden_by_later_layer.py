@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from enum import Enum
 
@@ -13,6 +14,12 @@ from wheelship.inspect.waste.places import outline
 from wheelship.inspect.waste.subject import Subject
 
 __all__ = ["RULE"]
+
+
+# What every installation writes anew, in every image with more than one.
+_BOOKKEEPING = re.compile(
+    r"(?:var/lib/(?:dpkg|apt|rpm)|lib/apk/db|var/cache/(?:debconf|ldconfig|apt))/|etc/ld\.so\.cache"
+)
 
 
 class _How(Enum):
@@ -45,8 +52,10 @@ def _find(subject: Subject) -> Iterator[Claim]:
     groups: dict[tuple[int, int, str], list[Item]] = {}
     for item in subject.hidden:
         # Content that another name still shows is needed, wherever it lies.
-        if item.hidden_by is not None and not item.effective_bytes:
-            how = _how(item, subject.by_path.get(item.entry.path))
+        if item.hidden_by is None or item.effective_bytes:
+            continue
+        how = _how(item, subject.by_path.get(item.entry.path))
+        if how is not _How.OVERWRITTEN or not _BOOKKEEPING.match(item.entry.path):
             groups.setdefault((item.layer, item.hidden_by, how.name), []).append(item)
     for (layer, by, name), items in sorted(groups.items()):
         title, verb, advice = _How[name].value
@@ -76,8 +85,8 @@ RULE = Rule(
     title="Hidden by a later layer",
     about="Files that a later layer deletes, overwrites, or has again with another owner, mode or "
     "time (`RUN chown -R`). They are pulled and stored, and no container sees them. One finding "
-    "for each pair of layers and each way. What package managers rewrite with each installation, "
-    "such as `/var/lib/dpkg/status`, stays below the threshold.",
+    "for each pair of layers and each way. What package managers write anew with each "
+    "installation, such as `/var/lib/dpkg/status` and `/etc/ld.so.cache`, is left alone.",
     fix="Make and delete in one `RUN`; copy the result of another stage; `COPY --chown` in place "
     "of `chown -R`.",
     minimum_bytes=1_000_000,

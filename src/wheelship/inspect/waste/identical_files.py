@@ -13,13 +13,19 @@ from wheelship.inspect.waste.subject import Subject
 __all__ = ["RULE"]
 
 _LEAST_BYTES = 1024
+_LICENCES = ("copyright", "LICENSE", "LICENSE.txt", "COPYING", "NOTICE")
 
 
 def _find(subject: Subject) -> Iterator[Claim]:
     groups: dict[bytes, list[Item]] = {}
     for item in subject.files:
         entry = item.entry
-        if entry.kind == "file" and entry.size_bytes >= _LEAST_BYTES and item.kind != "metadata":
+        if (
+            entry.kind == "file"
+            and entry.size_bytes >= _LEAST_BYTES
+            and item.kind != "metadata"
+            and not entry.path.endswith(_LICENCES)
+        ):
             groups.setdefault(entry.sha256, []).append(item)
     copies = [sorted(items, key=_order) for items in groups.values() if len(items) > 1]
     if not copies:
@@ -33,7 +39,7 @@ def _find(subject: Subject) -> Iterator[Claim]:
         f"{largest[1].entry.path} of /{largest[0].entry.path}; the first of each is kept",
         fix=fix(
             dockerfile="COPY each file once, and ln -s the further names in the same RUN; of whole "
-            "trees: hardlink /opt in the RUN that made them (package util-linux-extra)",
+            f"trees: hardlink {subject.site} in the RUN that made them (of util-linux)",
             wheelship="include = […] each file of the application once; what wheels bring twice, "
             + _omit(copies),
         ),
@@ -62,7 +68,7 @@ RULE = Rule(
     title="Identical files",
     about="Files of at least 1 KiB whose content (SHA-256) another visible file has too; the first "
     "(lowest layer, then by path) is kept, the others count. Hard links are one file already. "
-    "Metadata of packages, such as licences in `dist-info`, is left alone. Copies that a rule "
+    "Metadata of packages and licences are left alone. Copies that a rule "
     "above claims are not counted again.",
     fix="Copy a file once and link it.",
     minimum_bytes=1_000_000,

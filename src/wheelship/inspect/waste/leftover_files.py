@@ -91,6 +91,6 @@ RULE = Rule(
     "models on purpose (huggingface, torch, whisper, clip, pyannote) and Python's bundled wheels "
     "are left alone.",
     fix="Bind mounts (`RUN --mount=type=bind`) in place of `COPY`; delete in the same `RUN`.",
-    minimum_bytes=100_000,
+    minimum_bytes=500_000,
     find=_find,
 )

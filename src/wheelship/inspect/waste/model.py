@@ -35,8 +35,8 @@ class Claim:
         title: one line, without sizes.
         reason: why it is waste, and how that is known.
         fix: what to do; a line each for a Dockerfile and for wheelship.
-        parts: the files. None at all is a remark, whose sizes are zero.
-        places: of a remark, where it is seen.
+        parts: the files. Whether any of their bytes are left is not the rule's concern.
+        places: of a remark, where it is seen: it claims nothing, and its sizes are zero.
         estimate: the sizes are no exact count.
     """
 

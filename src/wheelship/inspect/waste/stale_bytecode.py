@@ -16,7 +16,7 @@ from wheelship.inspect.waste.subject import Subject
 __all__ = ["RULE"]
 
 _CACHED = re.compile(
-    r"(?P<directory>.*/|)__pycache__/(?P<module>[^/]+)\.(?P<tag>[a-z]+-?\d+)"
+    r"(?P<directory>.*/|)__pycache__/(?P<module>[^/]+)\.(?P<tag>(?!opt-)[a-z]+-?\d+)"
     r"(?:\.opt-(?P<level>\w+))?\.pyc",
     re.ASCII,
 )

@@ -93,6 +93,16 @@ class Subject:
         return sorted(owner for owner in self.by_owner if owner.type == "python")
 
     @cached_property
+    def site(self) -> str:
+        """The directory that most bytes of Python packages lie in, with a leading slash."""
+        weights: dict[str, int] = {}
+        for owner in self.python_owners:
+            for item in self.by_owner[owner]:
+                if found := self.site_of(item.entry.path):
+                    weights[found] = weights.get(found, 0) + item.entry.unpacked_bytes
+        return f"/{max(weights, key=lambda one: (weights[one], one))}" if weights else "/opt/venv"
+
+    @cached_property
     def names(self) -> Mapping[tuple[int, str], Sequence[Item]]:
         """Visible hard links, by layer and path of the file whose content they share."""
         found: dict[tuple[int, str], list[Item]] = {}
@@ -133,6 +143,6 @@ class Subject:
         """Return the same image without items that are spoken for, by their identity."""
         left = Subject(self.contents, self.expectation)
         left.__dict__["files"] = [item for item in self.files if id(item) not in claimed]
-        for name in ("hidden", "names", "interpreters", "sources", "environment"):
+        for name in ("hidden", "names", "interpreters", "sources", "environment", "site"):
             left.__dict__[name] = getattr(self, name)
         return left

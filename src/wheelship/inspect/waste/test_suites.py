@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 
 from wheelship.inspect.model import Item
@@ -21,6 +22,7 @@ _STANDARD = re.compile(r"lib/python\d+\.\d+/", re.ASCII)
 _PROGRAM = re.compile(r"torch/bin/(?:test_|.*_test$|.*Test$)")
 _SHOWN = 6
 _TOP = 2
+_NAMED = 3
 
 
 def _find(subject: Subject) -> Iterator[Claim]:
@@ -57,11 +59,25 @@ def _find(subject: Subject) -> Iterator[Claim]:
         title="Test suites of packages",
         reason=f"{listed(names)}: tests of other people's code, which nobody runs in production",
         fix=fix(
-            dockerfile="RUN pip install … && find /opt/venv -type d -name tests -prune "
-            "-exec rm -r {} +  # in one RUN",
+            dockerfile=_command(subject, parts),
             wheelship=omit_line(worth) if worth else 'base = "debian" has no tests of Python',
         ),
         parts=tuple(parts),
+    )
+
+
+def _command(subject: Subject, parts: list[Part]) -> str:
+    """Return what removes them from the largest ``site-packages``: ``tests``, the rest by name."""
+    weights: dict[str, int] = {}
+    for part in parts:
+        below = f"/{part.place}".startswith(f"{subject.site}/")
+        if below and not part.place.endswith("/tests"):
+            weights[part.place] = weights.get(part.place, 0) + part.item.entry.unpacked_bytes
+    rest = sorted(weights, key=lambda one: (-weights[one], one))[:_NAMED]
+    removed = "".join(f" && rm -r {shlex.quote(f'/{one}')}" for one in rest)
+    return (
+        f"RUN pip install … && find {subject.site} -type d -name tests -prune -exec rm -r {{}} +"
+        f"{removed}  # in one RUN"
     )
 
 

@@ -3,17 +3,19 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from wheelship.inspect.model import DeviceFacts, Item
-from wheelship.inspect.waste.advice import fix
+from wheelship.inspect.waste.advice import fix, listed
 from wheelship.inspect.waste.model import Claim, Part, Rule
 from wheelship.inspect.waste.subject import Subject
 from wheelship.variant.gpu import parse_target
 
 __all__ = ["RULE", "is_wanted"]
 
+_SHOWN = 6
 _REMARK_BYTES = 50_000_000
 
 
@@ -52,8 +54,8 @@ def _find(subject: Subject) -> Iterator[Claim]:
     if parts:
         yield Claim(
             title=f"GPU code for others than {', '.join(wanted)}",
-            reason=f"a GPU cannot run {_targets(unwanted)}",
-            fix=_FIX,
+            reason=f"no such GPU can run code for {_most(unwanted)}",
+            fix=_fix(wanted),
             parts=tuple(parts),
             estimate=True,
         )
@@ -69,8 +71,8 @@ def _remark(libraries: Sequence[tuple[Item, DeviceFacts]]) -> Iterator[Claim]:
     if len(held) > 1 and sum(held.values()) >= _REMARK_BYTES:
         yield Claim(
             title=f"GPU code for {len(held)} targets",
-            reason=f"there is code for {_targets(held)}; which of them are waste depends on the "
-            "GPUs it is meant for, so nothing is counted",
+            reason=f"there is code for {_most(held)}; which of it is waste depends on the GPUs "
+            f"that are meant, so nothing is counted",
             fix=_REMARK_FIX,
             parts=(),
             places=tuple(sorted(places, key=lambda one: (-places[one], one))[:10]),
@@ -83,16 +85,29 @@ def _plain(target: str) -> str:
     return target.partition(":")[0]
 
 
-def _targets(sizes: Counter[str]) -> str:
-    return ", ".join(sorted(sizes, key=lambda one: (len(one), one)))
+def _most(sizes: Counter[str]) -> str:
+    """Return the targets, most bytes first."""
+    return listed(sorted(sizes, key=lambda one: (-sizes[one], one)), _SHOWN)
 
 
-_FIX = fix(
-    dockerfile="install builds for these GPUs: for AMD torch[device-gfx942] of AMD's index, for "
-    "NVIDIA a build of one's own with TORCH_CUDA_ARCH_LIST=9.0",
-    wheelship='gpu-targets = ["gfx942"] takes device packages for these GPUs only, where AMD '
-    "publishes them; NVIDIA's builds come whole",
-)
+def _fix(wanted: Sequence[str]) -> str:
+    if any(one.startswith("gfx") for one in wanted):
+        extras = ",".join(f"device-{one}" for one in wanted)
+        return fix(
+            dockerfile=f"RUN pip install 'torch[{extras}]'  # of AMD's index for many targets",
+            wheelship=f"gpu-targets = {json.dumps(list(wanted))} takes the device packages of "
+            "these GPUs only",
+        )
+    numbers = (one.removeprefix("sm_") for one in wanted)
+    capabilities = ";".join(f"{one[:-1]}.{one[-1:]}" for one in numbers)
+    return fix(
+        dockerfile=f"build torch with TORCH_CUDA_ARCH_LIST='{capabilities}'; the libraries of "
+        "NVIDIA come for all GPUs",
+        wheelship="ships the wheel that is locked: build one for these GPUs, and name its "
+        "directory in find-links = […]",
+    )
+
+
 _REMARK_FIX = fix(
     dockerfile="say which GPUs are meant: wheelship inspect IMAGE --gpu-target sm_90",
     wheelship='gpu-targets = ["sm_90"] in the variant',

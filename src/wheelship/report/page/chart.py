@@ -15,8 +15,8 @@ __all__ = ["history_section"]
 _SERIES = 6  # as many colours as can be told apart
 _BUILDS = 200
 _ROWS = 30
-_WIDTH, _HEIGHT = 960, 280
-_LEFT, _RIGHT, _TOP, _BOTTOM = 76, 16, 14, 34
+_WIDTH, _HEIGHT = 860, 400
+_LEFT, _RIGHT, _TOP, _BOTTOM = 80, 18, 18, 36
 _TICKS = 5
 
 
@@ -104,12 +104,12 @@ def _step(top: int) -> int:
 
 
 def _table(builds: Sequence[PastBuild]) -> str:
-    heads = ("Time", "Variant", "Transfer", "New in it", "Unpacked", "Layers made", "Seconds")
+    heads = ("Time (UTC)", "Variant", "Transfer", "New in it", "Unpacked", "Layers made", "Seconds")
     lines = ['<div class="scroll" tabindex="0" role="group" aria-label="Table of builds"><table>']
     lines += ["<thead><tr>", *(f'<th scope="col">{one}</th>' for one in heads), "</tr></thead>"]
     lines.append("<tbody>")
     lines += (
-        f'<tr><th scope="row">{html(one.time)}</th>'
+        f'<tr><th scope="row">{html(one.time[:16].replace("T", " "))}</th>'
         f"<td>{html(one.variant)}, {html(str(one.platform))}</td>"
         f'<td class="num">{format_bytes(one.transfer_bytes)}</td>'
         f'<td class="num">{format_bytes(one.fresh_bytes)}</td>'

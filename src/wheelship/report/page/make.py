@@ -10,7 +10,7 @@ from importlib import resources
 from string import Template
 
 from wheelship.history.model import PastBuild
-from wheelship.inspect.model import Inspection
+from wheelship.inspect.model import Contents, Inspection
 from wheelship.report.page.chart import history_section
 from wheelship.report.page.data import encoded
 from wheelship.report.page.tables import TABLES, Table, tables
@@ -33,7 +33,7 @@ _SCRIPTS = (
 )
 _REFERENCE_LIMIT = 300
 _SIZES = (
-    ("transfer", "Transfer", "compressed, as a registry sends it: what a machine downloads"),
+    ("transfer", "Transfer", "compressed, as registries send it: what is downloaded"),
     ("unpacked", "Unpacked", "archives of all layers, also what later layers hide"),
     ("effective", "Effective", "files in the final file system: what a container sees"),
 )
@@ -60,7 +60,7 @@ def inspection_page(inspection: Inspection, *, history: Sequence[PastBuild] = ()
     return Template(_static("page.html")).substitute(
         title=html(contents.reference, _REFERENCE_LIMIT),
         reference=html(contents.reference, _REFERENCE_LIMIT),
-        facts="".join(f"<li>{fact}</li>" for fact in _facts(inspection)),
+        facts="".join(f"<li>{fact}</li>" for fact in _facts(inspection)) + _digest(contents),
         sizes=_sizes(inspection),
         waste=waste_section(inspection.findings, transfer_known=contents.transfer_known),
         waste_count=f"{findings} finding{'' if findings == 1 else 's'}",
@@ -96,9 +96,13 @@ def _facts(inspection: Inspection) -> list[str]:
     if wanted.accelerator:
         targets = ", ".join(wanted.gpu_targets)
         facts.append(html(f"meant for {wanted.accelerator}{': ' if targets else ''}{targets}"))
-    if contents.digest is not None:
-        facts.append(f'<code class="digest">{contents.digest}</code>')
     return facts
+
+
+def _digest(contents: Contents) -> str:
+    if contents.digest is None:
+        return ""
+    return f'<li class="digest"><code>{contents.digest}</code></li>'
 
 
 def _sizes(inspection: Inspection) -> str:

@@ -15,18 +15,18 @@ from wheelship.report.page.leaves import Forest, Leaf
 from wheelship.report.page.words import counted, html
 from wheelship.report.size import format_bytes
 
-__all__ = ["KIND_WORDS", "OWNER_WORDS", "TABLES", "Table", "tables"]
+__all__ = ["KIND_WORDS", "TABLES", "TYPE_WORDS", "Table", "tables"]
 
 _ROWS = 30
 _DIGEST_DIGITS = 12
 
-OWNER_WORDS: dict[OwnerType, str] = {
-    "python": "Python packages",
-    "debian": "Debian packages",
-    "application": "Application",
-    "generated": "Generated",
-    "image": "Image structure",
-    "unknown": "Unknown",
+TYPE_WORDS: dict[OwnerType, str] = {
+    "python": "Python package",
+    "debian": "Debian package",
+    "application": "application",
+    "generated": "generated",
+    "image": "image structure",
+    "unknown": "unknown",
 }
 
 KIND_WORDS = {
@@ -71,6 +71,7 @@ class _Row:
     note: str
     sizes: Sizes = field(default_factory=Sizes)
     files: int = 0
+    is_file: bool = False
 
     def add(self, leaf: Leaf) -> None:
         self.sizes += leaf.sizes
@@ -93,7 +94,7 @@ def tables(contents: Contents, forest: Forest) -> dict[str, str]:
 
 def _packages(forest: Forest) -> list[_Row]:
     rows = [
-        _Row(f"{one.name} {one.version}".strip(), OWNER_WORDS[one.type]) for one in forest.owners
+        _Row(f"{one.name} {one.version}".strip(), TYPE_WORDS[one.type]) for one in forest.owners
     ]
     for leaf in forest.leaves:
         rows[leaf.group.owner].add(leaf)
@@ -149,7 +150,8 @@ def _files(forest: Forest) -> list[_Row]:
         if leaf.name and leaf.files:
             owner = forest.owners[leaf.group.owner]
             note = f"{owner.name} {owner.version}".strip()
-            found.append(_Row(f"{paths[leaf.directory]}/{leaf.name}", note, leaf.sizes, leaf.files))
+            path = f"{paths[leaf.directory]}/{leaf.name}"
+            found.append(_Row(path, note, leaf.sizes, leaf.files, is_file=True))
     return found
 
 
@@ -187,12 +189,20 @@ def _line(row: _Row, total: _Row, *, known: bool) -> str:
     unpacked = _amount("unpacked", row.sizes.unpacked)
     effective = _amount("effective", row.sizes.effective)
     return (
-        f'<tr><th scope="row"><span class="name">{html(row.name, 700)}</span></th>'
+        f'<tr><th scope="row"><span class="name">{_name(row)}</span></th>'
         f'<td class="note">{html(row.note)}</td>'
         f'<td class="share"><svg class="bar" viewBox="0 0 100 8" preserveAspectRatio="none"'
         f' aria-hidden="true"><rect width="{share:.2f}" height="8"/></svg>'
         f"<span>{share:.1f} %</span></td>{transfer}{unpacked}{effective}"
         f'<td class="num files">{counted(row.files)}</td></tr>'
+    )
+
+
+def _name(row: _Row) -> str:
+    """Return the name, of a file with the way to it set apart."""
+    way, slash, name = row.name.rpartition("/") if row.is_file else ("", "", row.name)
+    return (
+        f'<span class="way">{html(way + slash, 700)}</span>{html(name)}' if way else html(name, 700)
     )
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ __all__ = ["FINDINGS_LIMIT", "tokens", "waste_section"]
 FINDINGS_LIMIT = 200
 _PATHS = 40
 _TEXT = 4000
+_WHERE = re.compile(r"(Dockerfile|wheelship): ")
 
 
 def tokens(findings: Sequence[Finding]) -> list[str]:
@@ -45,9 +47,7 @@ def _item(token: str, one: Finding, *, transfer_known: bool) -> str:
         f"<h3>{html(one.title)}</h3>"
         f'<p class="amount">{_sizes(one.sizes, transfer_known=transfer_known)}{about}</p>'
         f'<p class="reason">{_text(one.reason)}</p>'
-        f'<div class="fix"><p>{_text(one.fix)}</p>'
-        '<button type="button" class="copy scripted">Copy</button></div>'
-        f"{_paths(one.paths)}"
+        f"{''.join(map(_fix, _advice(one.fix)))}{_paths(one.paths)}"
         f'<p class="last"><button type="button" class="show scripted" aria-pressed="false">'
         f"Show on the map</button><code>{html(token)}</code></p></li>"
     )
@@ -59,6 +59,30 @@ def _sizes(sizes: Sizes, *, transfer_known: bool) -> str:
         f'<span class="transfer"><b>{transfer}</b> transfer</span>'
         f'<span class="unpacked"><b>{format_bytes(sizes.unpacked)}</b> unpacked</span>'
         f'<span class="effective"><b>{format_bytes(sizes.effective)}</b> effective</span>'
+    )
+
+
+def _advice(fix: str) -> list[tuple[str, str]]:
+    """Return what to do as pairs of where (``Dockerfile``, ``wheelship``, or nowhere) and what."""
+    found: list[tuple[str, str]] = []
+    for line in fix[:_TEXT].splitlines():
+        where = _WHERE.match(line)
+        if where is not None:
+            found.append((where[1], line[where.end() :]))
+        elif found:
+            found[-1] = (found[-1][0], f"{found[-1][1]}\n{line}")
+        else:
+            found.append(("", line))
+    return found
+
+
+def _fix(advice: tuple[str, str]) -> str:
+    where, what = advice
+    label = f'<span class="where">{where}</span>' if where else ""
+    return (
+        f'<div class="fix{" code" if where else ""}">{label}<p>{_text(what)}</p>'
+        f'<button type="button" class="copy scripted" aria-label="Copy what to do {where}">'
+        "Copy</button></div>"
     )
 
 
@@ -82,5 +106,5 @@ def _paths(paths: Sequence[str]) -> str:
     rest = len(paths) - _PATHS
     more = f"<li>and {rest} more</li>" if rest > 0 else ""
     listed = "".join(f"<li>{html(one)}</li>" for one in paths[:_PATHS])
-    word = "place" if len(paths) == 1 else "places"
+    word = "place" if len(paths) == 1 else "places, largest first"
     return f"<details><summary>{len(paths)} {word}</summary><ul>{listed}{more}</ul></details>"

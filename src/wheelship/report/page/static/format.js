@@ -50,3 +50,12 @@ const OWNER_WORDS = {
   image: "Image structure",
   unknown: "Unknown",
 };
+
+const TYPE_WORDS = {
+  python: "Python package",
+  debian: "Debian package",
+  application: "application",
+  generated: "generated",
+  image: "image structure",
+  unknown: "unknown",
+};

@@ -81,8 +81,14 @@ async function main() {
     const sum = [...state.leaves].reduce((total, leaf) => total + image.bytes[state.size][leaf], 0);
     const files = [...state.leaves].reduce((total, leaf) => total + image.files[leaf], 0);
     place.textContent = state.leaves.length
-      ? `Found: ${plural(files, "file")}, ${bytes(sum)} of ${bytes(image.sizes[state.size])} ${SIZES[state.size]} (${percent(sum, image.sizes[state.size])}).`
+      ? `Found: ${plural(files, "file")}, ${bytes(sum)} of ${bytes(image.sizes[state.size])} ${SIZES[state.size]} (${percent(sum, image.sizes[state.size])}).${partOf()}`
       : "Nothing found. All words of a search must fit.";
+  }
+
+  // Of some files a finding counts a part: their debug symbols, their code for other GPUs.
+  function partOf() {
+    const amount = document.querySelector(`.finding.shown .amount .${SIZES[state.size]} b`);
+    return amount ? ` The finding counts ${amount.textContent} of it.` : "";
   }
 
   function legend() {

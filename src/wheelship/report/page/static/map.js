@@ -105,8 +105,8 @@ function makeMap(image, page) {
     const leaf = strongest(node);
     const owner = image.owners[image.owner[leaf]];
     const kind = image.kinds[image.kind[leaf]];
-    const hue = page.paint() === "owner" ? owner.type : kind === "python" ? "python-source" : kind;
-    return `hue-${hue} shade-${image.owner[leaf] % 5}`;
+    if (page.paint() === "owner") return `hue-${owner.type} shade-${image.owner[leaf] % 5}`;
+    return `hue-${kind === "python" ? "python-source" : kind} shade-0`;
   }
 
   // The colour of a group is that of most of its bytes.

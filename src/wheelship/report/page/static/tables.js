@@ -5,14 +5,14 @@ const ROWS = 30;
 
 const TABLE_ROWS = {
   package: (image, leaves) => sums(image, leaves, image.owners, image.owner, (one) =>
-    [one.label, OWNER_WORDS[one.type] ?? one.type]),
+    [one.label, TYPE_WORDS[one.type] ?? one.type]),
   layer: (image, leaves) => sums(image, leaves, image.layers, image.layer, (one) =>
     [one.label, one.digest.slice("sha256:".length, "sha256:".length + 12)]),
   kind: (image, leaves) => sums(image, leaves, image.kinds, image.kind, (one) => [one, kindWords(one)]),
   directory: directoryRows,
   file: (image, leaves) => Array.from(leaves).filter((leaf) => image.name[leaf] && image.files[leaf])
     .map((leaf) => ({
-      key: leaf, name: leafPath(image, leaf), note: image.owners[image.owner[leaf]].label,
+      key: leaf, name: leafPath(image, leaf), way: image.paths[image.directory[leaf]].length + 1, note: image.owners[image.owner[leaf]].label,
       files: image.files[leaf], bytes: image.bytes.map((column) => column[leaf]),
     })),
 };
@@ -147,7 +147,7 @@ function makeTables(image, page) {
   function line(row, total, live) {
     const size = page.size();
     const name = live
-      ? element("button", { type: "button", className: "name", "data-key": row.key, title: "Show on the map" }, row.name)
+      ? element("button", { type: "button", className: "name", "data-key": row.key, title: "Show on the map" }, ...named(row))
       : element("span", { className: "name" }, row.name);
     const share = (100 * row.bytes[size]) / Math.max(1, total.bytes[size]);
     const numbers = SIZES.map((word, at) =>
@@ -160,6 +160,11 @@ function makeTables(image, page) {
       element("td", { className: "share" }, bar(share), element("span", {}, percent(row.bytes[size], total.bytes[size]))),
       ...numbers,
       element("td", { className: "num files" }, counted(row.files)));
+  }
+
+  // Of a file, the way to it is set apart.
+  function named({ name, way }) {
+    return way ? [element("span", { className: "way" }, name.slice(0, way)), name.slice(way)] : [name];
   }
 
   function bar(share) {

@@ -6,7 +6,7 @@ function wireWaste(page) {
   list.addEventListener("click", (event) => {
     const finding = event.target.closest(".finding");
     if (!finding) return;
-    if (event.target.closest(".copy")) copy(finding.querySelector(".fix p"), event.target);
+    if (event.target.closest(".copy")) copy(event.target.parentElement.querySelector("p"), event.target);
     if (event.target.closest(".show")) {
       const word = `waste:${finding.dataset.token}`;
       page.searchFor(page.query() === word ? "" : word);

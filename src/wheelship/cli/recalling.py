@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``wheelship compare --history``: how the builds of a project went."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from wheelship.cli.images import Access, inspected
+from wheelship.cli.place import is_project, read_project
+from wheelship.cli.progress import ProgressView
+from wheelship.cli.settings import Settings
+from wheelship.cli.terminal import stdout_canvas
+from wheelship.errors import InputError
+from wheelship.history.file import read
+
+if TYPE_CHECKING:
+    from wheelship.history.model import PastBuild
+    from wheelship.oci.platform import Platform
+
+__all__ = ["NoHistory", "show_history"]
+
+
+class NoHistory(InputError):
+    """Builds of the project are not remembered."""
+
+    code = "no-history"
+
+
+def show_history(
+    settings: Settings,
+    place: str,
+    *,
+    variants: tuple[str, ...],
+    platform: Platform | None,
+    markdown: bool,
+    html: Path | None,
+    access: Access,
+) -> None:
+    """Write the course of builds, those of ``variants`` and ``platform`` where they are given.
+
+    ``place`` is a project, or a history that lies elsewhere. With ``html``, a page about the last
+    build of the project with the course of its builds is written, too.
+
+    Raises:
+        NoHistory: there is none.
+        UsageError: a page is wanted of a history without its project.
+    """
+    root = Path(place).resolve()
+    project = is_project(root)
+    if html is not None and not project:
+        raise click.UsageError("--html shows the last build, so it needs the project")
+    builds = [
+        one
+        for one in read(_history_of(root, place) if project else _file(root, place))
+        if (not variants or one.variant in variants) and platform in (None, one.platform)
+    ]
+    if html is not None:
+        _write_page(html, place, builds, settings, variants, platform, access)
+    _write(builds, settings, markdown=markdown)
+
+
+def _history_of(root: Path, place: str) -> Path:
+    found = read_project(root).history
+    if found is None:
+        raise NoHistory(
+            "remembers no builds: history = false", where=place, hint="remove that line"
+        )
+    return found
+
+
+def _file(path: Path, place: str) -> Path:
+    if not path.is_file():
+        raise NoHistory(
+            "is neither a project nor a history of builds",
+            where=place,
+            hint="name a project, or the file that wheelship build --history FILE wrote",
+        )
+    return path
+
+
+def _write(builds: list[PastBuild], settings: Settings, *, markdown: bool) -> None:
+    from wheelship.report.history import history_document, history_markdown, history_text
+
+    if settings.json:
+        text = json.dumps(history_document(builds), indent=2)
+    elif markdown:
+        text = history_markdown(builds)
+    else:
+        canvas = stdout_canvas(settings)
+        text = history_text(builds, canvas.width, ascii_only=not canvas.unicode)
+    sys.stdout.write(text + "\n")
+
+
+def _write_page(
+    path: Path,
+    place: str,
+    builds: list[PastBuild],
+    settings: Settings,
+    variants: tuple[str, ...],
+    platform: Platform | None,
+    access: Access,
+) -> None:
+    from wheelship.files.write import write_file
+    from wheelship.inspect.model import Expectation
+    from wheelship.report.page.make import inspection_page
+    from wheelship.store.errors import disk_errors
+
+    with ProgressView(settings) as view:
+        inspection = inspected(
+            settings,
+            place,
+            variant=variants[0] if variants else None,
+            platform=platform,
+            expectation=Expectation(),
+            view=view,
+            access=access,
+        )
+    with disk_errors(path.resolve().parent, "--html FILE"):
+        page = inspection_page(inspection, history=builds)
+        write_file(path, page.encode("utf-8", "backslashreplace"))

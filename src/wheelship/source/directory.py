@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images in OCI layouts on disk (image-spec, image-layout.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from wheelship.oci.descriptor import Descriptor
+from wheelship.source.choose import Wanted
+from wheelship.source.document import DOCUMENT_BYTES, parse_entries
+from wheelship.source.errors import InvalidImage, NoImage
+from wheelship.source.extent import read_all, regular_file
+from wheelship.source.model import BlobStream
+from wheelship.source.oci import ReadImage, read_image, read_tagged
+from wheelship.source.verified import VerifiedStream
+
+__all__ = ["open_layout"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    path: Path
+
+    def has(self, descriptor: Descriptor) -> bool:
+        try:
+            return self._path(descriptor).stat().st_size == descriptor.size_bytes
+        except OSError:
+            return False
+
+    @contextmanager
+    def open(self, descriptor: Descriptor) -> Iterator[BlobStream]:
+        path = self._path(descriptor)
+        try:
+            with regular_file(path) as extent:
+                if extent.size_bytes != descriptor.size_bytes:
+                    raise InvalidImage(
+                        f"the blob {descriptor.digest} has {extent.size_bytes} bytes, promised are "
+                        f"{descriptor.size_bytes}",
+                        where=str(self.path),
+                    )
+                yield VerifiedStream(extent.stream(), descriptor, where=str(self.path))
+        except FileNotFoundError as error:
+            raise InvalidImage(
+                f"lacks the blob {descriptor.digest}", where=str(self.path)
+            ) from error
+
+    def _path(self, descriptor: Descriptor) -> Path:
+        return self.path / "blobs" / "sha256" / descriptor.digest.hex
+
+
+def open_layout(directory: Path, tag: str | None, wanted: Wanted, called: str) -> ReadImage:
+    """Return the image called ``tag``; without a tag, the only one.
+
+    Raises:
+        NoImage: there is none, or there are several.
+        InvalidImage, UnsupportedImage: it is damaged, or of a kind that is not read.
+        ImageLacksPlatform: it is for other platforms.
+    """
+    where = called if tag is None else called.removesuffix(f":{tag}")
+    entries = parse_entries(_index(directory, where), where)
+    blobs = _Directory(directory)
+    manifest, entry = read_tagged(blobs, entries, tag, wanted, where)
+    name = tag or next(iter(entry.names), None)
+    reference = where if name is None else f"{where}:{name}"
+    return read_image(blobs, manifest, wanted, reference=reference)
+
+
+def _index(directory: Path, where: str) -> bytes:
+    try:
+        with regular_file(directory / "index.json") as extent:
+            if extent.size_bytes > DOCUMENT_BYTES:
+                raise InvalidImage(
+                    f"has an index.json of {extent.size_bytes} bytes; {DOCUMENT_BYTES} are read at "
+                    "most",
+                    where=where,
+                )
+            return read_all(extent.stream())
+    except FileNotFoundError as error:
+        raise NoImage(
+            "is no OCI layout: it has no index.json", where=where, hint="name one: oci:DIR[:TAG]"
+        ) from error

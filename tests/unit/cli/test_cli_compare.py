@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What ``wheelship compare`` refuses before it reads anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from wheelship.cli.main import main
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("oci:before",), "one IMAGE alone is compared with nothing"),
+        (("oci:before", "--fail-growth", "5"), "--fail-growth needs a second IMAGE"),
+        (("a", "b", "--fail-growth", "much"), "no number of per cent"),
+        (("a", "b", "--fail-over", "packed=3GB"), "no size of an image"),
+        (("a", "b", "--fail-over", "4 GBit"), "is no size"),
+        (("a", "b", "--json", "--markdown"), "exclude each other"),
+        (("a", "b", "--by", "path"), "path"),
+        (("a", "b", "--history"), "compares nothing"),
+        (("a", "--history", "--fail-over", "1GB"), "compares nothing"),
+        (("a", "b", "--html", "x.html"), "wheelship inspect IMAGE --html FILE"),
+        (("history.jsonl", "--history", "--html", "x.html"), "it needs the project"),
+    ],
+)
+def test_what_makes_no_sense_is_a_usage_error(
+    arguments: tuple[str, ...],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", *arguments]) == 2
+    shown = capsys.readouterr()
+    assert says in shown.err + shown.out
+    assert "Traceback" not in shown.err
+
+
+def test_a_history_that_is_not_there_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", str(tmp_path), "--history", "--json"]) == 3
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["code"], error["where"]) == ("no-history", str(tmp_path))
+
+
+def test_a_damaged_baseline_is_noticed_before_an_image_is_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    baseline = tmp_path / "sizes.json"
+    baseline.write_text("{}")
+    image = f"oci:{tmp_path}/nowhere"
+    assert main(["compare", image, "--baseline", str(baseline), "--json"]) == 3
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["code"], error["where"]) == ("invalid-baseline", str(baseline))
+    assert "wheelship compare IMAGE --save" in error["hint"]
