@@ -72,7 +72,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     integration = Path(__file__).parent / "integration"
     for item in items:
         names = item.fixturenames if isinstance(item, pytest.Function) else ()
-        if _SHARED.intersection(names):
+        if integration in item.path.parents and _SHARED.intersection(names):
             path = item.path.relative_to(integration).as_posix()
             if path not in _MACHINE:
                 raise pytest.UsageError(f"{path} belongs into _MACHINE of tests/conftest.py")
