@@ -40,7 +40,7 @@ def _find(subject: Subject) -> Iterator[Claim]:
         fix=fix(
             dockerfile="COPY each file once, and ln -s the further names in the same RUN; of whole "
             f"trees: hardlink {subject.site} in the RUN that made them (of util-linux)",
-            wheelship="include = […] each file of the application once; what wheels bring twice, "
+            wheelship="name each file once in app = { include = […] }; what wheels bring twice, "
             + _omit(copies),
         ),
         parts=parts,

@@ -77,8 +77,8 @@ def test_hard_links_and_trifles_are_no_copies() -> None:
 def test_a_copy_that_another_rule_claims_makes_no_pair() -> None:
     """When the cache goes there is only one left, and nothing more to save."""
     layer = [
-        Made("app/model.bin", BIG, content=b"model"),
         Made("root/.cache/pip/model.bin", BIG, content=b"model"),
+        Made("srv/model.bin", BIG, content=b"model"),
     ]
     assert waste("identical-files", layer) == []
     assert len(waste("package-manager-cache", layer)) == 1
