@@ -64,11 +64,15 @@ def test_identical_files_but_the_first() -> None:
     assert found.sizes.effective == 2 * BIG
 
 
-def test_hard_links_and_trifles_are_no_copies() -> None:
+def test_hard_links_trifles_and_what_is_as_debian_made_it_are_no_copies() -> None:
     layer = [
         Made("a", BIG, content=b"model"),
         Made("b", entry="hardlink", target="a"),
         *(Made(f"pkg{number}/__init__.py", 1000, content=b"#") for number in range(5000)),
+        *(
+            Made(f"usr/share/{name}", BIG, content=b"perl", owner=Owner("debian", "perl", "5.36"))
+            for name in "ab"
+        ),
         *(Made(f"pkg{number}/LICENSE", 20_000, content=b"MIT") for number in range(500)),
     ]
     assert waste("identical-files", layer) == []
