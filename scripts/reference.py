@@ -82,15 +82,15 @@ def findings() -> str:
 
 def waste() -> str:
     """Return what each rule of waste looks for, in the order of precedence."""
-    about = (
+    introduction = (
         "`wheelship inspect` names bytes that an image could do without. Each finding has a stable "
         "code, a reason, a fix, and what would be saved in the three sizes. No byte counts for two "
         "findings: the rules come in the order of this page, and what the first one claims the "
         "others leave alone, so that the findings together never exceed the image. A file with "
         "several names (hard links) counts when all of them go. How the fixes work out on real "
-        "images: [shrink an image](../how-to/shrink.md)."
+        "images: [shrink an image](../how-to/shrink.md).\n"
     )
-    parts = [f"{HEADER}# Waste\n\n{about}\n"]
+    parts = [f"{HEADER}# Waste\n\n{introduction}"]
     for rule in RULES:
         least = "any" if rule.minimum_bytes == 1 else format_bytes(rule.minimum_bytes)
         parts.append(

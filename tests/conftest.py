@@ -24,7 +24,26 @@ settings.register_profile(
 )
 settings.load_profile("wheelship")
 
-_MACHINE = frozenset({"docker_host", "embedded", "shell"})
+_SHARED = frozenset({"docker_host", "shell"})
+"""Fixtures that start a daemon or keep downloads: two processes would do it twice."""
+
+_MACHINE = frozenset(
+    {
+        "e2e/test_e2e_arm64.py",
+        "e2e/test_e2e_bad_debian.py",
+        "e2e/test_e2e_base.py",
+        "e2e/test_e2e_fastapi.py",
+        "e2e/test_e2e_push.py",
+        "e2e/test_e2e_reproducible.py",
+        "e2e/test_e2e_shapes.py",
+        "e2e/test_e2e_sinks.py",
+        "e2e/test_e2e_speech_rocm.py",
+        "e2e/test_e2e_speech_service.py",
+        "test_docs_commands.py",
+        "test_engine_check.py",
+    }
+)
+"""Files of tests/integration with such tests."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,21 +52,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Spread the files over the workers of ``scripts/test``, those of one group on one of them."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:  # what xdist offers to be replaced
+            path = nodeid.partition("::")[0]
+            return "machine" if path.removeprefix("tests/integration/") in _MACHINE else path
+
+    config.option.loadscopereorder = False  # the group is among the first, and takes longest
+    return ByFile(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests may run at the same time, for ``scripts/test`` with its two workers.
-
-    What needs a daemon, namespaces or kept downloads stays on one worker, which makes these once;
-    each other file with real parts stays together, too. Unit tests go where there is room.
-    """
-    machine = {item.path for item in items if _MACHINE.intersection(_fixtures(item))}
+    """Hold the group to what the tests use."""
+    integration = Path(__file__).parent / "integration"
     for item in items:
-        if item.get_closest_marker("integration") is not None or item.path in machine:
-            group = "machine" if item.path in machine else item.path.stem
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
-def _fixtures(item: pytest.Item) -> list[str]:
-    return item.fixturenames if isinstance(item, pytest.Function) else []
+        names = item.fixturenames if isinstance(item, pytest.Function) else ()
+        if integration in item.path.parents and _SHARED.intersection(names):
+            path = item.path.relative_to(integration).as_posix()
+            if path not in _MACHINE:
+                raise pytest.UsageError(f"{path} belongs into _MACHINE of tests/conftest.py")
 
 
 @pytest.fixture(autouse=True)

@@ -15,9 +15,9 @@ from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from wheelship.compare.difference import Difference, LayerChange, OwnerChange, ranked
-from wheelship.compare.measure import MEASURES, Measure, measured
 from wheelship.compare.summary import Summary
 from wheelship.errors import GateFailed, InputError
+from wheelship.inspect.measure import MEASURES, Measure, measured
 from wheelship.inspect.model import Sizes
 from wheelship.request.errors import InvalidValue
 from wheelship.request.model import Budget

@@ -110,8 +110,8 @@ def _documents(layers: Sequence[LayerContent], fates: Overlay) -> list[Document]
             if content is None or entry.kind != "file":
                 continue
             until = fates.hidden_by[index]
-            if until != number:  # of a path that is there twice the last counts
-                found.append(Document(entry.path, content, number, FOREVER if until < 0 else until))
+            until = FOREVER if until < 0 else until
+            found.append(Document(entry.path, content, number, until))
         first += len(layer.entries)
     return found
 

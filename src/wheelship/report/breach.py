@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from wheelship.compare.difference import LayerChange, OwnerChange
 from wheelship.compare.gate import Breach
-from wheelship.compare.measure import Measure, measured
 from wheelship.compare.summary import Summary
+from wheelship.inspect.measure import Measure, measured
 from wheelship.report.delta import format_delta, format_percent
 from wheelship.report.excess import excess_text
 from wheelship.report.printable import printable, shorten

@@ -160,7 +160,7 @@ def _finding(view: InspectionView, canvas: Canvas, one: Finding) -> Iterator[str
     for text in (sizes, canvas.show(one.reason)):
         yield from (indent + line for line in _wrap(text, room))
     for path in one.paths[:_SHOWN_PATHS]:
-        yield indent + canvas.paint(canvas.fit(f"/{path}", room).rstrip(), "dim")
+        yield indent + canvas.paint(canvas.fit(view.place(path), room).rstrip(), "dim")
     if len(one.paths) > _SHOWN_PATHS:
         yield indent + canvas.paint(f"and {len(one.paths) - _SHOWN_PATHS:,} more", "dim")
     # Never wrapped: it may be there to be pasted.

@@ -22,8 +22,8 @@ from wheelship.compare.gate import (
     parse_growth,
     parse_limit,
 )
-from wheelship.compare.measure import MEASURES, Measure
 from wheelship.compare.summary import Summary
+from wheelship.inspect.measure import MEASURES, Measure
 from wheelship.inspect.model import Owner, Sizes
 from wheelship.request.errors import InvalidValue
 from wheelship.request.model import Budget

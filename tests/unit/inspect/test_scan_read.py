@@ -169,6 +169,17 @@ def test_a_sparse_file_has_its_real_size_and_hashes_as_it_is_stored() -> None:
     assert read(other).entries[0].sha256 != found.sha256
 
 
+def test_sparse_files_with_the_same_data_elsewhere_differ() -> None:
+    def sparse(offset: int) -> Entry:
+        header, data = tar_member("a", b"12345")
+        header.pax_headers = {"GNU.sparse.size": "9000", "GNU.sparse.map": f"{offset},5"}
+        return only((header, data))
+
+    assert sparse(0).size_bytes == 9000
+    assert sparse(0) == sparse(0)
+    assert sparse(0).sha256 != sparse(512).sha256
+
+
 def test_a_file_twice_stays_twice() -> None:
     found = read(tar_of_members([tar_member("a", b"1"), tar_member("a", b"2")])).entries
     assert [one.path for one in found[:-1]] == ["a", "a"]

@@ -172,7 +172,7 @@ def _rows(record: Document, below: str) -> Iterator[str]:
             path = cells[0] if cells else ""
             if not path:
                 continue
-            if path[0] in "./" or "/." in path or "//" in path:
+            if path[0] in "./" or "/." in path:
                 yield _inside(site, path)
             else:
                 yield below + path

@@ -164,17 +164,20 @@ def test_what_to_do_where_can_be_copied_apart() -> None:
 
 
 def test_history_is_drawn_in_the_order_of_time() -> None:
-    later, earlier = build("2026-02-01T00:00:00Z", 4000), build("2026-01-01T00:00:00Z", 2000)
-    page = inspection_page(image(), history=[later, earlier, build("2026-03-01T00:00:00Z", 9, "x")])
+    """However the builds come: to the right by time, upwards by size, a colour for each variant."""
+    builds = [build(f"2026-01-{day:02d}T00:00:00Z", 1000 * day) for day in range(1, 9)]
+    other = build("2026-03-01T00:00:00Z", 9, "x")
+    page = inspection_page(image(), history=[other, *builds[::2], *builds[1::2]])
     points = re.findall(r'<circle class="point s(\d)" cx="([\d.]+)" cy="([\d.]+)"', page)
-    assert [series for series, _, _ in points] == ["0", "0", "1"]
-    (x1, y1), (x2, y2) = ((float(x), float(y)) for _, x, y in points[:2])
-    assert x1 < x2
-    assert y1 > y2
+    assert [series for series, _, _ in points] == ["0"] * 8 + ["1"]
+    places = [(float(x), float(y)) for _, x, y in points[:-1]]
+    assert places == sorted(places)
     assert re.findall(r'text-anchor="(?:start|end)">(2026-\d\d-\d\d)<', page) == [
         "2026-01-01",
         "2026-03-01",
     ]
+    heights = [y for _, y in places]
+    assert heights == sorted(heights, reverse=True)
     assert "2 of 9" in page
 
 
