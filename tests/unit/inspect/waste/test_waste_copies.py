@@ -9,6 +9,7 @@ from wheelship.testing.waste import waste
 
 BIG = 3_000_000
 VENV = "opt/venv/lib/python3.12/site-packages"
+BYTECODE = Owner("generated", "bytecode")
 NUMPY = Owner("python", "numpy", "2.3")
 USED = [
     Made("usr/local/lib/python3.12/os.py", BIG),
@@ -43,14 +44,16 @@ def test_packages_installed_twice() -> None:
     other = "usr/local/lib/python3.12/site-packages"
     layer = [
         *USED,
-        Made(f"{VENV}/scipy/x.so", BIG, owner=Owner("python", "scipy", "1")),
+        Made(f"{VENV}/scipy/x.so", 5 * BIG, owner=Owner("python", "scipy", "1")),
         Made(f"{other}/numpy/core.so", BIG, owner=Owner("python", "numpy", "2.2")),
+        Made(f"{other}/numpy/core.py", BIG, owner=Owner("python", "numpy", "2.2")),
+        Made(f"{other}/numpy/__pycache__/core.cpython-312.pyc", BIG, owner=BYTECODE),
         Made(f"{other}/pip/x.py", BIG, owner=Owner("python", "pip", "25")),
     ]
     (found,) = waste("two-pythons", layer)
     assert found.paths == (f"{other}/numpy",)
     assert "numpy" in found.reason
-    assert found.sizes.effective == BIG
+    assert found.sizes.effective == 3 * BIG
 
 
 def test_identical_files_but_the_first() -> None:
