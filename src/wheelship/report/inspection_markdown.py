@@ -82,10 +82,12 @@ def _head(view: InspectionView) -> Iterator[str]:
     sizes = [f"**{format_bytes(of(contents.sizes, one))}** {one}" for one in view.measures]
     if not contents.transfer_known:
         sizes.insert(0, "transfer unknown")
+    layers = len(contents.layers)
     yield f"### {code(contents.reference, _NAME)}"
     yield ""
     yield (
-        f"{', '.join(sizes)}, in {len(contents.layers)} layers with {view.files:,} files, "
+        f"{', '.join(sizes)}, in {layers} layer{'s' * (layers != 1)} "
+        f"with {view.files:,} file{'s' * (view.files != 1)}, "
         f"for {contents.config.platform}"
     )
     if contents.digest is not None:
@@ -176,12 +178,14 @@ def _waste(view: InspectionView, top: int) -> Iterator[str]:
 
 
 def _finding(view: InspectionView, one: Finding) -> Iterator[str]:
+    counted = one.sizes != Sizes()
     about = "about " * one.estimate
-    size = format_bytes(of(one.sizes, view.measure))
-    yield f"<details><summary>{about}{size}: {markup(one.title)} ({one.code})</summary>"
+    size = f"{about}{format_bytes(of(one.sizes, view.measure))}" if counted else "not counted"
+    yield f"<details><summary>{size}: {markup(one.title)} ({one.code})</summary>"
     yield ""
     sizes = [f"{format_bytes(of(one.sizes, measure))} {measure}" for measure in view.measures]
-    yield f"{prose(one.reason)} Saves {about}{', '.join(sizes)}."
+    saves = f". Saves {about}{', '.join(sizes)}." if counted else "."
+    yield prose(one.reason.removesuffix(".")) + saves
     yield ""
     if one.paths:
         yield from (f"- {code(view.place(path), _NAME)}" for path in one.paths[:_PATHS])
