@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -54,11 +55,13 @@ def done(
 
 
 @pytest.fixture
-def unread(monkeypatch: pytest.MonkeyPatch) -> None:
+def unread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A stdout whose reader has left, as ``head`` does."""
     reading, writing = os.pipe()
     os.close(reading)
-    monkeypatch.setattr(sys, "stdout", os.fdopen(writing, "w"))
+    with os.fdopen(writing, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        yield
 
 
 @pytest.mark.usefixtures("unread")
