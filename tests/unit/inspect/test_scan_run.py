@@ -103,7 +103,7 @@ def test_every_kind_of_fact_is_kept() -> None:
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_what_all_layers_say_about_owners_is_bounded(store: Store, again: bool) -> None:
+def test_what_all_layers_say_about_owners_is_bounded(store: Store, *, again: bool) -> None:
     """A layer can be small and have a large database; an image can have a thousand such layers."""
     layers = [
         tar_of_members([tar_member(f"opt/{name}-1.dist-info/RECORD", b"," * 1000)])
