@@ -9,11 +9,12 @@ from typing import assert_never
 
 from wheelship.inspect.group import by_path
 from wheelship.inspect.model import Finding, Sizes
-from wheelship.report.inspection_tables import Question, step
+from wheelship.report.inspection_tables import Question
 from wheelship.report.inspection_view import TYPES, InspectionView
 from wheelship.report.markdown import code, markup, prose, snippet
 from wheelship.report.measure import of, share
 from wheelship.report.size import format_bytes
+from wheelship.report.step import NOT_SAID, step
 
 __all__ = ["inspection_markdown"]
 
@@ -115,7 +116,7 @@ def _answer(view: InspectionView, by: Question, top: int, depth: int | None) -> 
         case "layer":
             rows = [
                 _Line(
-                    ("" if index < 0 else str(index), code(step(row.label), _NAME)),
+                    ("" if index < 0 else str(index), code(step(row.label) or NOT_SAID, _NAME)),
                     row.sizes,
                     row.files,
                 )

@@ -18,11 +18,12 @@ from wheelship.inspect.model import Expectation, Finding, Inspection, Owner, Siz
 from wheelship.report.canvas import Canvas
 from wheelship.report.inspection_json import inspection_document
 from wheelship.report.inspection_markdown import inspection_markdown
-from wheelship.report.inspection_tables import Question, step
+from wheelship.report.inspection_tables import Question
 from wheelship.report.inspection_text import inspection_text
 from wheelship.report.inspection_view import InspectionView
 from wheelship.report.measure import MEASURES, Measure
 from wheelship.report.printable import cells
+from wheelship.report.step import step
 from wheelship.testing.inspection import Made, make_contents, make_inspection
 from wheelship.testing.service_image import HOSTILE, make_service
 
@@ -299,6 +300,15 @@ def test_an_image_of_nothing_has_no_share() -> None:
 )
 def test_a_step_is_what_its_author_wrote(row: str, shown: str) -> None:
     assert step(row) == shown
+
+
+def test_a_layer_without_history_is_said_to_be_one() -> None:
+    made = make_service()
+    bare = [replace(layer, created_by="") for layer in made.contents.layers]
+    view = InspectionView(replace(made, contents=replace(made.contents, layers=tuple(bare))))
+    text = inspection_text(view, Canvas(width=100), by="layer")
+    assert len(re.findall(r"^ +\d \(not said\)", text, re.MULTILINE)) == len(bare)
+    assert "| `(not said)` |" in inspection_markdown(view, by="layer")
 
 
 # --- Markdown ---
