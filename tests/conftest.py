@@ -37,6 +37,7 @@ _MACHINE = frozenset(
         "e2e/test_e2e_reproducible.py",
         "e2e/test_e2e_shapes.py",
         "e2e/test_e2e_sinks.py",
+        "e2e/test_e2e_sources.py",
         "e2e/test_e2e_speech_rocm.py",
         "e2e/test_e2e_speech_service.py",
         "test_docs_commands.py",
@@ -64,6 +65,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     config.option.loadscopereorder = False  # the group is among the first, and takes longest
     return ByFile(config, log)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: compressed ones differ from process to process."""
+    return argname if isinstance(val, bytes) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

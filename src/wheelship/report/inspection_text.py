@@ -138,7 +138,9 @@ def _waste(view: InspectionView, canvas: Canvas, top: int) -> Iterator[str]:
     if not found:
         yield canvas.paint("waste", "bold") + ": none found"
         return
-    yield canvas.paint("waste", "bold") + f": {view.wasted}"
+    first, *more = _wrap(f"waste: {view.wasted}", canvas.width)
+    yield canvas.paint("waste", "bold") + first.removeprefix("waste")
+    yield from (_MARGIN + line for line in more)
     for one in found[:top]:
         yield from _finding(view, canvas, one)
     if len(found) > top:

@@ -265,6 +265,7 @@ def test_what_was_not_built_is_said_and_what_was_is_remembered(grown: Any) -> No
     page = grown.root / "report.html"
     ran = grown.run("compare", str(grown.root), "--history", "--markdown", "--html", str(page))
     assert ran.out.startswith("| image | platform |")
+    assert "Builds over time" in page.read_text("utf-8")
     assert "beta" in page.read_text("utf-8")
     grown.refuse(
         *("compare", str(grown.root / "demo.py"), "--history"),

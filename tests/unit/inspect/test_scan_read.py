@@ -207,28 +207,35 @@ def test_what_follows_the_content_is_of_the_framing(pack: Callable[[bytes], byte
 GOOD = tar_of_members([tar_member("a", b"1" * 600), tar_member("b", b"2")])
 
 
-@pytest.mark.parametrize(
-    ("tar", "message"),
-    [
-        (GOOD[:700], "ends inside its tar archive"),
-        (GOOD[:400], "ends inside its tar archive"),
-        (GOOD[: 512 * 3] + b"x" * 512 + GOOD[512 * 4 :], "checksum"),
-        (GOOD + b"more", "data after the end"),
-        (GOOD + GOOD, "data after the end"),
-        (b"what is this? " * 100, "checksum"),
-        (tar_of_members([tar_member("../a")]), "does not stay inside"),
-        (tar_of_members([tar_member("a/../../b")]), "does not stay inside"),
-        (tar_of_members([of_kind(tarfile.LNKTYPE, "a", "../../etc/passwd")]), "does not stay"),
-        (tar_of_members([tar_member("./", b"1")]), "a root that is no directory"),
-        (tar_of_members([tar_member("a/.wh.")]), "whiteout of nothing"),
-        (tar_of_members([tar_member("a/.wh...")]), "whiteout of nothing"),
-        (tar_of_members([tar_member("n" * 256)]), "no file system takes"),
-        (tar_of_members([tar_member("n/" * 2500)]), "no file system takes"),
-        (tar_of_members([of_kind(b"V", "label")]), "an entry of type 'V'"),
-        (tar_of_members([tar_member("n" * 200)])[:1024], "behind an extended tar header"),
-    ],
-)
-def test_what_is_wrong_is_refused(tar: bytes, message: str) -> None:
+WRONG = {
+    "cut off in a file": (GOOD[:700], "ends inside its tar archive"),
+    "cut off in a header": (GOOD[:400], "ends inside its tar archive"),
+    "damaged header": (GOOD[: 512 * 3] + b"x" * 512 + GOOD[512 * 4 :], "checksum"),
+    "text behind the end": (GOOD + b"more", "data after the end"),
+    "second archive behind the end": (GOOD + GOOD, "data after the end"),
+    "no archive": (b"what is this? " * 100, "checksum"),
+    "path that climbs": (tar_of_members([tar_member("../a")]), "does not stay inside"),
+    "path that climbs later": (tar_of_members([tar_member("a/../../b")]), "does not stay inside"),
+    "hard link that climbs": (
+        tar_of_members([of_kind(tarfile.LNKTYPE, "a", "../../etc/passwd")]),
+        "does not stay",
+    ),
+    "root as a file": (tar_of_members([tar_member("./", b"1")]), "a root that is no directory"),
+    "whiteout without a name": (tar_of_members([tar_member("a/.wh.")]), "whiteout of nothing"),
+    "whiteout of the parent": (tar_of_members([tar_member("a/.wh...")]), "whiteout of nothing"),
+    "name of 256 letters": (tar_of_members([tar_member("n" * 256)]), "no file system takes"),
+    "path of 10000 letters": (tar_of_members([tar_member("n/" * 2500)]), "no file system takes"),
+    "entry of no known type": (tar_of_members([of_kind(b"V", "label")]), "an entry of type 'V'"),
+    "long name of nothing": (
+        tar_of_members([tar_member("n" * 200)])[:1024],
+        "behind an extended tar header",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_refused(case: str) -> None:
+    tar, message = WRONG[case]
     for pack in (bytes, gzip.compress):
         with pytest.raises(InvalidLayer, match=message) as caught:
             read(tar, pack)

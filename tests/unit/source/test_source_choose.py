@@ -60,7 +60,8 @@ def nested(two: tuple[Made, Made], tmp_path: Path) -> Callable[..., str]:
                 for text, which in platforms
             ),
         )
-        blobs = two[0].documents | two[1].documents | {str(Digest.of(body)): body}
+        blobs = two[0].documents | two[1].documents
+        blobs |= {str(Digest.of(one)): one for one in (body, b"{}")}
         blobs.pop(lacking, None)
         write_layout(tmp_path / "layout", index_of(entry_of(body)), blobs)
         return f"oci:{tmp_path / 'layout'}"

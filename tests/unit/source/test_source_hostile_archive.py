@@ -133,34 +133,39 @@ def test_a_zip_is_no_archive_of_an_image(tmp_path: Path, open_source: Open) -> N
 
 
 @pytest.mark.parametrize(
-    "members",
+    ("name", "target"),
     [
-        [("../index.json", index_of())],
-        [("/index.json", index_of())],
-        [("a/../../index.json", index_of())],
-        [("index.json", "../../outside.json")],
-        [("index.json", "/etc/hostname")],
-        [("index.json", "=../outside.json")],
+        ("../index.json", None),
+        ("/index.json", None),
+        ("a/../../index.json", None),
+        ("index.json", "../../outside.json"),
+        ("index.json", "../outside.json"),
+        ("index.json", "/etc/hostname"),
+        ("index.json", "=../outside.json"),
     ],
 )
 def test_names_and_links_that_lead_outside_lead_nowhere(
-    members: list[tuple[str, bytes | str]], tmp_path: Path, open_source: Open
+    name: str, target: str | None, demo: Made, tmp_path: Path, open_source: Open
 ) -> None:
-    (tmp_path / "outside.json").write_bytes(index_of())
-    path = write_tar(tmp_path / "x.tar", members)
-    refusal(str(path), open_source, InputError)
+    """With the right index in its place each of these would be an image."""
+    index = index_of(demo.image.descriptor.to_json())
+    (tmp_path / "outside.json").write_bytes(index)
+    members = dict(layout_members(index, demo.documents))
+    del members["index.json"]
+    path = write_tar(tmp_path / "x.tar", [*members.items(), (name, target or index)])
+    assert "neither index.json nor" in refusal(str(path), open_source, NoImage).message
     ours = {"docker", "podman", "workspace"}  # the fixtures'
     assert {one.name for one in tmp_path.rglob("*")} - ours == {"outside.json", "x.tar"}
 
 
-@pytest.mark.parametrize("layer", ["../../etc/passwd", "/etc/passwd", "config.json/../../x", ""])
+@pytest.mark.parametrize("layer", ["../../etc/passwd", "/etc/passwd", "config.json/../../x"])
 def test_a_layer_outside_is_not_there(
     layer: str, demo: Made, tmp_path: Path, open_source: Open
 ) -> None:
     members = dict(docker_members(demo, demo.tars))
     rows = json.loads(members["manifest.json"])
-    rows[0]["Layers"][0] = layer
-    members["manifest.json"] = json.dumps(rows).encode()
+    right, rows[0]["Layers"][0] = rows[0]["Layers"][0], layer
+    members |= {"manifest.json": json.dumps(rows).encode(), layer: members[right]}
     path = write_tar(tmp_path / "x.tar", list(members.items()))
     assert "lacks the layer" in refusal(str(path), open_source).message
 

@@ -30,8 +30,9 @@ def data_of(page: str) -> dict[str, Any]:
 
 
 def finding(code: str = "static-libraries", **fields: Any) -> Finding:
+    sizes = fields.pop("sizes", Sizes(1, 2, 3))
     given = {"title": "Static libraries", "reason": "r", "fix": "f", "paths": ("opt/a",), **fields}
-    return Finding(code=code, sizes=Sizes(1, 2, 3), **given)
+    return Finding(code=code, sizes=sizes, **given)
 
 
 def build(time: str, transfer: int, variant: str = "cpu") -> PastBuild:
@@ -148,6 +149,13 @@ def test_unknown_transfer_is_said_not_shown() -> None:
 def test_findings_of_one_code_can_be_told_apart() -> None:
     document = data_of(inspection_page(image(findings=(finding(), finding("x"), finding()))))
     assert document["findings"] == ["static-libraries", "x", "static-libraries-2"]
+
+
+def test_a_finding_that_could_not_be_counted_shows_no_zeros() -> None:
+    """Such as GPU code, as long as nobody said for which GPUs the image is meant."""
+    page = inspection_page(image(findings=(finding(sizes=Sizes(), estimate=True),)))
+    assert '<p class="amount">not counted</p>' in page
+    assert '<p class="amount">not counted</p>' not in inspection_page(image(findings=(finding(),)))
 
 
 def test_code_in_a_fix_is_marked() -> None:
