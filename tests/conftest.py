@@ -37,6 +37,7 @@ _MACHINE = frozenset(
         "e2e/test_e2e_reproducible.py",
         "e2e/test_e2e_shapes.py",
         "e2e/test_e2e_sinks.py",
+        "e2e/test_e2e_sizes.py",
         "e2e/test_e2e_sources.py",
         "e2e/test_e2e_speech_rocm.py",
         "e2e/test_e2e_speech_service.py",

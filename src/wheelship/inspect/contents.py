@@ -35,7 +35,7 @@ def make_contents(source: ImageSource, layers: Sequence[LayerContent]) -> Conten
     judge = Judge(
         source.config,
         _documents(layers, fates),
-        (entry for layer in layers for entry in layer.entries),
+        [entry for layer in layers for entry in layer.entries],
     )
     items = _document_items(source)
     total = _sum(items)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Mapping
 
 import pytest
@@ -468,3 +469,18 @@ def test_links_nobody_lists_belong_to_the_image_and_alternatives_to_themselves()
         "usr/bin/other@0": "image image",
         "usr/bin/hard@0": "unknown /usr/bin",
     }
+
+
+def test_databases_cost_no_memory_for_what_is_not_there() -> None:
+    """A hostile RECORD lists twenty thousand files of which there is none."""
+    listed = [f"x{number}/y.py" for number in range(20_000)]
+    layers = [text_layer(wheel("demo", "1.0", *listed))]
+    source = MadeSource(contents=layers)
+    tracemalloc.start()
+    try:
+        make_contents(source, layers)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    record = max(len(content) for _, content in layers[0].documents)
+    assert peak < 5 * record
