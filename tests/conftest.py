@@ -37,6 +37,8 @@ _MACHINE = frozenset(
         "e2e/test_e2e_reproducible.py",
         "e2e/test_e2e_shapes.py",
         "e2e/test_e2e_sinks.py",
+        "e2e/test_e2e_sizes.py",
+        "e2e/test_e2e_sources.py",
         "e2e/test_e2e_speech_rocm.py",
         "e2e/test_e2e_speech_service.py",
         "test_docs_commands.py",
@@ -66,12 +68,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByFile(config, log)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: compressed ones differ from process to process."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Hold the group to what the tests use."""
     integration = Path(__file__).parent / "integration"
     for item in items:
         names = item.fixturenames if isinstance(item, pytest.Function) else ()
-        if _SHARED.intersection(names):
+        if integration in item.path.parents and _SHARED.intersection(names):
             path = item.path.relative_to(integration).as_posix()
             if path not in _MACHINE:
                 raise pytest.UsageError(f"{path} belongs into _MACHINE of tests/conftest.py")

@@ -127,7 +127,9 @@ def test_docker_loads_what_the_tutorial_built(
     follow(loads[0], followed, where, missing)
 
 
-@pytest.mark.parametrize("page", ["configure", "history", "source-packages", "troubleshoot"])
+@pytest.mark.parametrize(
+    "page", ["configure", "history", "shrink", "source-packages", "troubleshoot"]
+)
 def test_every_configuration_of_a_how_to_is_accepted(page: str, tmp_path: Path) -> None:
     blocks = _TOML.findall((DOCS / "how-to" / f"{page}.md").read_text())
     assert len(blocks) > 1, "the configurations were not found"

@@ -117,11 +117,10 @@ def _member(source: BlobInput) -> Iterator[tuple[bytes, int]]:
     decoder = zlib_ng.decompressobj(_MEMBER)
     # zlib hands back a copy of what it was given too much: members may be tiny.
     step = _IN_FIRST_BYTES
-    full = False
     held, place = b"", source.offset
     while not decoder.eof:
         feed = source.some(step)
-        if not feed and not full:
+        if not feed:
             raise Undecodable("ends inside its gzip stream")
         try:
             data = decoder.decompress(feed, _OUT_BYTES)
@@ -130,7 +129,6 @@ def _member(source: BlobInput) -> Iterator[tuple[bytes, int]]:
         # At the end zlib may leave the tail of an earlier call standing.
         left = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
         source.skip(len(feed) - len(left))
-        full = len(data) == _OUT_BYTES
         step = min(step * 2, _IN_BYTES)
         if data and held:
             yield held, place

@@ -21,9 +21,8 @@ _WINDOW_BYTES = 128 * 1024 * 1024
 
 _MAGIC = 0xFD2FB528
 _SKIPPABLE = 0x184D2A50
-_BLOCK_BYTES = 128 * 1024
 _SKIP_BYTES = 128 * 1024
-_RLE, _RESERVED = 1, 3
+_RLE = 1
 _HAS_CHECKSUM = 4
 
 
@@ -63,8 +62,6 @@ def _frame(
     while not last:
         block = int.from_bytes(source.need(3), "little")
         last, kind, size = bool(block & 1), block >> 1 & 3, block >> 3
-        if kind == _RESERVED or size > _BLOCK_BYTES:
-            raise Undecodable("has a damaged zstd stream: a block is too large, or of no kind")
         size = 3 + (1 if kind == _RLE else size) + (checksum if last else 0)
         yield _decoded(source, decoder, size), source.offset
     if not decoder.eof:

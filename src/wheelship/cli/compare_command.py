@@ -15,7 +15,7 @@ from wheelship.cli.settings import Settings, common_options
 
 if TYPE_CHECKING:
     from wheelship.compare.gate import GrowthLimit, SizeLimit
-    from wheelship.compare.measure import Measure
+    from wheelship.inspect.measure import Measure
     from wheelship.oci.platform import Platform
     from wheelship.report.comparison_rows import By
 

@@ -33,7 +33,7 @@ from wheelship.request.model import Budget
 from wheelship.source.location import Project, parse_location
 
 if TYPE_CHECKING:
-    from wheelship.compare.measure import Measure
+    from wheelship.inspect.measure import Measure
     from wheelship.oci.platform import Platform
     from wheelship.report.comparison_rows import By
     from wheelship.request.model import Request

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wheelship.cli.place import is_project, read_project
+from wheelship.cli.place import read_project
 from wheelship.cli.settings import Settings, common_options
 from wheelship.errors import ExitStatus, WheelshipError
+from wheelship.request.place import is_project
 
 if TYPE_CHECKING:
     from wheelship.doctor.model import Finding, Patient

@@ -171,9 +171,11 @@ def _show(
     view = InspectionView(inspection, measure)
     rows = top or (_TOP if by is None else _TOP_OF_ONE)
     if markdown:
+        from wheelship.cli.terminal import encodable
         from wheelship.report.inspection_markdown import inspection_markdown
 
-        sys.stdout.write(inspection_markdown(view, by=by, top=rows, depth=depth))
+        text = inspection_markdown(view, by=by, top=rows, depth=depth)
+        sys.stdout.write(encodable(text, sys.stdout.encoding))
         return
     from wheelship.cli.terminal import stdout_canvas
     from wheelship.report.inspection_text import inspection_text
@@ -187,7 +189,6 @@ def _write_page(path: Path, inspection: Inspection) -> None:
     from wheelship.report.page.make import inspection_page
     from wheelship.store.errors import disk_errors
 
-    place = path.resolve()
-    with disk_errors(place.parent, "--html FILE"):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_file(place, inspection_page(inspection).encode("utf-8", "backslashreplace"))
+    with disk_errors(path.parent, "--html FILE"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, inspection_page(inspection).encode("utf-8", "backslashreplace"))

@@ -9,25 +9,14 @@ from typing import TYPE_CHECKING
 
 from wheelship.events import Emit, Warned, discard
 from wheelship.oci.platform import Platform
-from wheelship.source.errors import UnsupportedImage
-from wheelship.source.location import (
-    ArchiveFile,
-    EngineImage,
-    LayoutAt,
-    Project,
-    RegistryImage,
-    is_project,
-    parse_location,
-)
-from wheelship.source.open import layout_of_project
 
 if TYPE_CHECKING:
     from wheelship.request.model import Request
+    from wheelship.source.location import EngineImage, RegistryImage
 
 __all__ = [
     "Place",
     "find_image",
-    "is_project",
     "layout_of",
     "read_project",
 ]
@@ -53,9 +42,20 @@ def find_image(image: str, variant: str | None, project: Path | None = None) -> 
         NoImage: it is not there.
         UnsupportedImage: it is in an engine or a registry.
     """
+    from wheelship.source.errors import UnsupportedImage
+    from wheelship.source.location import (
+        ArchiveFile,
+        EngineImage,
+        LayoutAt,
+        Project,
+        RegistryImage,
+        parse_location,
+    )
+
     location = parse_location(image, directory=Path.cwd(), variant=variant)
     if isinstance(location, Project):
         from wheelship.cli.services import native_platform
+        from wheelship.source.open import layout_of_project
 
         layout = layout_of_project(location, native_platform())
         return Place(path=layout.path, tag=layout.tag, project=project or location.path)
@@ -73,6 +73,8 @@ def find_image(image: str, variant: str | None, project: Path | None = None) -> 
 
 
 def _for_skopeo(location: EngineImage | RegistryImage) -> str:
+    from wheelship.source.location import RegistryImage
+
     if isinstance(location, RegistryImage):
         return f"docker://{location.reference}"
     transport = "docker-daemon" if location.program == "docker" else "containers-storage"

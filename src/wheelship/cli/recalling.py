@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from wheelship.cli.images import Access, inspected
-from wheelship.cli.place import is_project, read_project
+from wheelship.cli.place import read_project
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings
 from wheelship.cli.terminal import stdout_canvas
 from wheelship.errors import InputError
 from wheelship.history.file import read
+from wheelship.request.place import is_project
 
 if TYPE_CHECKING:
     from wheelship.history.model import PastBuild

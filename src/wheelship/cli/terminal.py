@@ -13,7 +13,7 @@ from wheelship.cli.settings import Settings
 if TYPE_CHECKING:
     from wheelship.report.canvas import Canvas
 
-__all__ = ["stdout_canvas"]
+__all__ = ["encodable", "stdout_canvas"]
 
 _WIDTH = 100  # of what is no terminal: a file, a pipe, a log
 _LEAST = 60  # below, the numbers alone do not fit
@@ -28,6 +28,12 @@ def stdout_canvas(settings: Settings) -> Canvas:
         unicode=_takes_unicode(sys.stdout.encoding),
         colored=settings.colors(sys.stdout),
     )
+
+
+def encodable(text: str, encoding: str | None) -> str:
+    """Return ``text`` with escapes for what ``encoding`` does not have."""
+    named = encoding or "ascii"
+    return text.encode(named, "backslashreplace").decode(named)
 
 
 def _width(settings: Settings) -> int:

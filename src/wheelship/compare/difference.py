@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
-from wheelship.compare.measure import Measure, measured
 from wheelship.compare.summary import LayerSummary, Summary
+from wheelship.inspect.measure import Measure, measured
 from wheelship.inspect.model import OwnerType, Sizes
 from wheelship.oci.digest import Digest
 

@@ -15,9 +15,9 @@ from fractions import Fraction
 from typing import Literal, TypeAlias
 
 from wheelship.compare.difference import Difference, LayerChange, OwnerChange, ranked
-from wheelship.compare.measure import MEASURES, Measure, measured
 from wheelship.compare.summary import Summary
 from wheelship.errors import GateFailed, InputError
+from wheelship.inspect.measure import MEASURES, Measure, measured
 from wheelship.inspect.model import Sizes
 from wheelship.request.errors import InvalidValue
 from wheelship.request.model import Budget
@@ -108,7 +108,8 @@ class Breach:
             would have passed.
         before: the reference's size; None where there is none.
         percent: of growth, how much was allowed.
-        owners: what grew most, three at most; where nothing did, what is largest.
+        owners: what grew most, three at most, if growth broke the limit; what is largest where
+            the reference broke it before, or there is none.
         layers: the same of a limit on layers, in place of ``owners``.
         grown: the causes are what grew.
     """
@@ -241,10 +242,12 @@ def _breach(
     layers: tuple[LayerChange, ...] = ()
     if what == "layers":
         before = None if reference is None else len(reference.layers)
-        layers, grown = _causes_of_layers(one)
+        grown = before is not None and before <= limit
+        layers = _causes_of_layers(one, grown=grown)
     else:
         before = None if reference is None else measured(reference.sizes, what)
-        owners, grown = _causes(one, what)
+        grown = before is not None and before <= limit
+        owners = _causes(one, what, grown=grown)
     return Breach(
         rule=rule,
         image=one.image,
@@ -260,55 +263,47 @@ def _breach(
     )
 
 
-def _causes(one: Subject, measure: Measure) -> tuple[tuple[OwnerChange, ...], bool]:
-    """Return the owners that grew most; where none did, the largest."""
-    if one.difference is not None:
+def _causes(one: Subject, measure: Measure, *, grown: bool) -> tuple[OwnerChange, ...]:
+    """Return the owners that grew most, or the largest."""
+    if one.difference is not None and grown:
         grew = [
             change
             for change in ranked(one.difference.owners, measure)
             if measured(change.after, measure) > measured(change.before, measure)
         ]
-        if grew:
-            return tuple(grew[:_CAUSES]), True
+        return tuple(grew[:_CAUSES])
     largest = sorted(
         one.image.owners, key=lambda row: (-measured(row.sizes, measure), row.owner.name)
     )
-    return (
-        tuple(
-            OwnerChange(
-                type=row.owner.type,
-                name=row.owner.name,
-                old=(),
-                new=(row.owner.version,),
-                before=Sizes(),
-                after=row.sizes,
-            )
-            for row in largest[:_CAUSES]
-            if measured(row.sizes, measure)
-        ),
-        False,
+    return tuple(
+        OwnerChange(
+            type=row.owner.type,
+            name=row.owner.name,
+            old=(),
+            new=(row.owner.version,),
+            before=Sizes(),
+            after=row.sizes,
+        )
+        for row in largest[:_CAUSES]
+        if measured(row.sizes, measure)
     )
 
 
-def _causes_of_layers(one: Subject) -> tuple[tuple[LayerChange, ...], bool]:
-    """Return the layers that the reference lacks, else the smallest, which could be joined."""
-    if one.difference is not None:
+def _causes_of_layers(one: Subject, *, grown: bool) -> tuple[LayerChange, ...]:
+    """Return the layers that the reference lacks, or the smallest, which could be joined."""
+    if one.difference is not None and grown:
         added = [layer for layer in one.difference.layers if layer.how == "added"]
-        if added:
-            return tuple(added[:_CAUSES]), True
+        return tuple(added[:_CAUSES])
     smallest = sorted(one.image.layers, key=lambda layer: (layer.sizes.unpacked, layer.digest))
-    return (
-        tuple(
-            LayerChange(
-                digest=layer.digest,
-                name=layer.created_by,
-                how="added",
-                before=Sizes(),
-                after=layer.sizes,
-            )
-            for layer in smallest[:_CAUSES]
-        ),
-        False,
+    return tuple(
+        LayerChange(
+            digest=layer.digest,
+            name=layer.created_by,
+            how="added",
+            before=Sizes(),
+            after=layer.sizes,
+        )
+        for layer in smallest[:_CAUSES]
     )
 
 

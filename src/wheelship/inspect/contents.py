@@ -35,7 +35,7 @@ def make_contents(source: ImageSource, layers: Sequence[LayerContent]) -> Conten
     judge = Judge(
         source.config,
         _documents(layers, fates),
-        (entry for layer in layers for entry in layer.entries),
+        [entry for layer in layers for entry in layer.entries],
     )
     items = _document_items(source)
     total = _sum(items)
@@ -110,8 +110,8 @@ def _documents(layers: Sequence[LayerContent], fates: Overlay) -> list[Document]
             if content is None or entry.kind != "file":
                 continue
             until = fates.hidden_by[index]
-            if until != number:  # of a path that is there twice the last counts
-                found.append(Document(entry.path, content, number, FOREVER if until < 0 else until))
+            until = FOREVER if until < 0 else until
+            found.append(Document(entry.path, content, number, until))
         first += len(layer.entries)
     return found
 

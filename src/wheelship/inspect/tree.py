@@ -123,7 +123,6 @@ class _Tree:
             if isinstance(one, int):
                 self._hide(one, deleted)
                 continue
-            self._last = ("", self._root)  # it may be in there
             for item in one.items:
                 self._hide(item, deleted)
             pending += one.children.values()

@@ -14,6 +14,7 @@ from wheelship.fetch.errors import Transient
 from wheelship.fetch.url import display_url
 from wheelship.oci.descriptor import Descriptor
 from wheelship.oci.reference import Reference
+from wheelship.registry.errors import RegistryAnswer
 from wheelship.registry.pull import pull_scope
 from wheelship.registry.session import Session
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["RemoteStream", "stream_blob"]
 
 _PIECE_BYTES = 1024 * 1024
+_WHOLE = (HTTPStatus.OK,)
+_RANGED = (*_WHOLE, HTTPStatus.PARTIAL_CONTENT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
 _START = re.compile(r"bytes (\d+)-")
 
 
@@ -81,8 +84,9 @@ class RemoteStream:
             response = self._response or self._open()
             while len(self._pending) < wanted:
                 piece = response.read(wanted - len(self._pending), decode_content=False)
+                if not piece and self._arrived < self._size_bytes:
+                    raise self._broken()
                 if not piece:
-                    self._finish()
                     return
                 self._arrived += len(piece)
                 self._pending += piece
@@ -90,25 +94,27 @@ class RemoteStream:
             self._drop()
             if self._arrived >= self._size_bytes:
                 return
-            raise translate(error, self._url) from error
+            raise (self._broken() if self._arrived else translate(error, self._url)) from error
         except Transient:
             self._drop()
             raise
 
-    def _finish(self) -> None:
-        if self._arrived < self._size_bytes:
-            raise Transient(
-                f"the blob broke off after {self._arrived} of {self._size_bytes} bytes",
-                where=display_url(self._url),
-                hint="try again",
-            )
+    def _broken(self) -> Transient:
+        return Transient(
+            f"the blob broke off after {self._arrived} of {self._size_bytes} bytes",
+            where=display_url(self._url),
+            hint="try again",
+        )
 
     def _open(self) -> BaseHTTPResponse:
         headers = {"Range": f"bytes={self._arrived}-"} if self._arrived else {}
-        expected = (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT) if headers else (HTTPStatus.OK,)
         response = self._connection.enter_context(
             self._session.open(
-                "GET", self._url, self._scopes, headers=headers, expected=tuple(map(int, expected))
+                "GET",
+                self._url,
+                self._scopes,
+                headers=headers,
+                expected=_RANGED if headers else _WHOLE,
             )
         )
         self._response = response
@@ -118,6 +124,11 @@ class RemoteStream:
 
     def _position(self, response: BaseHTTPResponse) -> None:
         """Go on where the last connection broke (RFC 9110, section 14)."""
+        if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise RegistryAnswer(
+                f"has no more than {self._arrived} of the {self._size_bytes} bytes of the blob",
+                where=display_url(self._url),
+            )
         if response.status == HTTPStatus.PARTIAL_CONTENT:
             start = _START.match(response.headers.get("Content-Range", ""))
             if start is None or int(start[1]) != self._arrived:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from wheelship.compare.difference import LayerChange, OwnerChange
 from wheelship.compare.gate import Breach
-from wheelship.compare.measure import Measure, measured
 from wheelship.compare.summary import Summary
+from wheelship.inspect.measure import Measure, measured
 from wheelship.report.delta import format_delta, format_percent
 from wheelship.report.excess import excess_text
 from wheelship.report.printable import printable, shorten
@@ -70,9 +70,9 @@ def causes_of(breach: Breach) -> tuple[str, list[Cause]]:
         intro = "layers that are new" if breach.grown else "the smallest layers"
         return intro, [_layer(one) for one in breach.layers]
     measure: Measure = breach.what
-    largest = "what is largest" if breach.reference is None else "nothing grew; what is largest"
+    before = "" if breach.reference is None else "it was above that before, too; "
     return (
-        "what grew most" if breach.grown else largest,
+        "what grew most" if breach.grown else f"{before}what is largest",
         [_owner(one, measure, grown=breach.grown) for one in breach.owners],
     )
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from wheelship.compare.comparison import Comparison
 from wheelship.compare.difference import Difference
-from wheelship.compare.measure import MEASURES, Measure, measured
 from wheelship.compare.summary import Summary
+from wheelship.inspect.measure import MEASURES, Measure, measured
 from wheelship.report.breach import breach_line, causes_of
 from wheelship.report.comparison_rows import (
     By,

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from wheelship.compare.measure import Measure, measured
 from wheelship.compare.summary import Summary
+from wheelship.inspect.measure import Measure, measured
 from wheelship.report.comparison_rows import By
 from wheelship.report.printable import printable
 

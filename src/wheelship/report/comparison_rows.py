@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from wheelship.compare.difference import Difference, OwnerChange, ranked
-from wheelship.compare.measure import MEASURES, Measure, measured
 from wheelship.compare.summary import Summary
+from wheelship.inspect.measure import MEASURES, Measure, measured
 from wheelship.report.breach import owner_label
 from wheelship.report.delta import format_delta, format_percent
 from wheelship.report.printable import printable

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from wheelship.compare.comparison import Comparison
 from wheelship.compare.difference import Difference
-from wheelship.compare.measure import MEASURES, Measure
 from wheelship.compare.summary import Summary
+from wheelship.inspect.measure import MEASURES, Measure
 from wheelship.report.breach import breach_line, image_name
 from wheelship.report.canvas import Canvas, Ink
 from wheelship.report.comparison_matrix import matrix_rows
@@ -23,6 +23,7 @@ from wheelship.report.comparison_rows import (
     total_rows,
 )
 from wheelship.report.delta import format_delta
+from wheelship.report.measure import share
 from wheelship.report.size import format_bytes
 
 __all__ = ["comparison_text"]
@@ -215,7 +216,7 @@ def _together(comparison: Comparison) -> str:
     saved = whole - unique
     return (
         f"together {format_bytes(whole)} transfer, {format_bytes(unique)} of it different: "
-        f"shared layers save {format_bytes(saved)} ({100 * saved // max(1, whole)} %)"
+        f"shared layers save {format_bytes(saved)} ({share(saved, whole)})"
     )
 
 

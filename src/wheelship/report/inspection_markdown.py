@@ -184,7 +184,7 @@ def _finding(view: InspectionView, one: Finding) -> Iterator[str]:
     yield f"{prose(one.reason)} Saves {about}{', '.join(sizes)}."
     yield ""
     if one.paths:
-        yield from (f"- {code(f'/{path}', _NAME)}" for path in one.paths[:_PATHS])
+        yield from (f"- {code(view.place(path), _NAME)}" for path in one.paths[:_PATHS])
         if len(one.paths) > _PATHS:
             yield f"- and {len(one.paths) - _PATHS:,} more"
         yield ""

@@ -38,6 +38,7 @@ INKS: dict[OwnerType, tuple[Ink, ...]] = {
 }
 _SHELL = "/bin/sh -c "
 _LITTLE = 100  # what is below this part of the whole gets no line as the rest of a directory
+_ANY_CASE = 3
 _SEEN = 1000  # nor, below this one, as an owner beside others
 _DIGEST_CHARACTERS = 12  # as Docker shortens them
 
@@ -53,11 +54,11 @@ def step(created_by: str) -> str:
 
 
 def owners_tree(view: InspectionView, canvas: Canvas, *, top: int) -> list[str]:
-    """Return the types of owners, each with those of its owners that are among the ``top``."""
-    seen = [
-        owner for owner, row in view.owners if of(row.sizes, view.measure) * _SEEN >= view.whole
-    ]
-    chosen = frozenset(seen[:top])
+    """Return the types of owners, each with those of its owners that are among the ``top``.
+
+    Of a type that is not little, the largest are named in any case.
+    """
+    chosen = _chosen(view, top)
     rows: list[SizedRow] = []
     for group in view.groups:
         inks = INKS[group.type]
@@ -80,6 +81,17 @@ def owners_tree(view: InspectionView, canvas: Canvas, *, top: int) -> list[str]:
         if rest:
             rows.append(_rest([row for _, row in rest], canvas.stem(last=True)))
     return _table(view, canvas, Heads(name="owner", right=("files",)), rows)
+
+
+def _chosen(view: InspectionView, top: int) -> frozenset[Owner]:
+    seen = [
+        owner for owner, row in view.owners if of(row.sizes, view.measure) * _SEEN >= view.whole
+    ]
+    named = set(seen[:top])
+    for group in view.groups:
+        if of(group.sizes, view.measure) * _LITTLE >= view.whole:
+            named |= {owner for owner, _ in group.owners[:_ANY_CASE]} & set(seen)
+    return frozenset(named)
 
 
 def packages_table(view: InspectionView, canvas: Canvas, *, top: int) -> list[str]:

@@ -138,7 +138,9 @@ def _waste(view: InspectionView, canvas: Canvas, top: int) -> Iterator[str]:
     if not found:
         yield canvas.paint("waste", "bold") + ": none found"
         return
-    yield canvas.paint("waste", "bold") + f": {view.wasted}"
+    first, *more = _wrap(f"waste: {view.wasted}", canvas.width)
+    yield canvas.paint("waste", "bold") + first.removeprefix("waste")
+    yield from (_MARGIN + line for line in more)
     for one in found[:top]:
         yield from _finding(view, canvas, one)
     if len(found) > top:
@@ -160,7 +162,7 @@ def _finding(view: InspectionView, canvas: Canvas, one: Finding) -> Iterator[str
     for text in (sizes, canvas.show(one.reason)):
         yield from (indent + line for line in _wrap(text, room))
     for path in one.paths[:_SHOWN_PATHS]:
-        yield indent + canvas.paint(canvas.fit(f"/{path}", room).rstrip(), "dim")
+        yield indent + canvas.paint(canvas.fit(view.place(path), room).rstrip(), "dim")
     if len(one.paths) > _SHOWN_PATHS:
         yield indent + canvas.paint(f"and {len(one.paths) - _SHOWN_PATHS:,} more", "dim")
     # Never wrapped: it may be there to be pasted.

@@ -77,6 +77,10 @@ class PathTree:
         self._items = items
         self._directories = _directories(items)
 
+    def __contains__(self, path: str) -> bool:
+        """Tell whether there is a directory at ``path``."""
+        return path in self._directories
+
     def largest(self, measure: Measure, *, count: int, depth: int | None = None) -> Branch:
         """Return the root with the ``count`` largest of what is in it; ``depth`` bounds the parts.
 

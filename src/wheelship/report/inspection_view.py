@@ -26,7 +26,7 @@ TYPES: dict[OwnerType, str] = {
 """What the types of owners are called."""
 
 COUNTED_BY_OTHERS: dict[str, str] = {
-    "docker images": "SIZE: contents of all files in all layers",
+    "docker images": "SIZE, classic store: contents of all files in all layers",
     "skopeo inspect": "sum of the layers' Size: as compressed",
     "du": "--apparent-size of the files of the unpacked root",
 }
@@ -130,6 +130,10 @@ class InspectionView:
             f"{count} finding{'s' * (count != 1)}, {about}{format_bytes(size)} {self.measure}, "
             f"{share(size, self.whole)} of the image"
         )
+
+    def place(self, path: str) -> str:
+        """Return how a place of waste is written: from the root, unless it is a package's name."""
+        return f"/{path}" if "/" in path or path in self.tree else path
 
     @cached_property
     def hidden(self) -> Sizes:

@@ -3,23 +3,10 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
-
-from wheelship.inspect.model import Sizes
+from wheelship.inspect.measure import MEASURES, Measure
+from wheelship.inspect.measure import measured as of
 
 __all__ = ["MEASURES", "Measure", "of", "share"]
-
-Measure: TypeAlias = Literal["transfer", "unpacked", "effective"]
-
-MEASURES: tuple[Measure, ...] = ("transfer", "unpacked", "effective")
-"""In the order in which bytes come to a machine."""
-
-
-def of(sizes: Sizes, measure: Measure) -> int:
-    """Return one of the three sizes, in bytes."""
-    if measure == "transfer":
-        return sizes.transfer
-    return sizes.unpacked if measure == "unpacked" else sizes.effective
 
 
 def share(part: int, whole: int, *, digits: int = 1) -> str:

@@ -18,6 +18,7 @@ _INDENT = "  "
 _GAP = 2
 _NARROW = 72  # below, shares are whole percents and there are no bars
 _LEAST_NAME = 22  # other columns go before names get less
+_LEAST = 8  # columns of a name, though the line gets too long
 _LEAST_BAR = 6
 _MOST_BAR = 40
 _BAR_PART = 4  # a bar gets at most this part of what is left beside the numbers
@@ -155,7 +156,7 @@ def _room(
         for at in reversed(range(len(column))):
             if spare() < min(longest, _LEAST_NAME):
                 column[at] = 0
-    beside = max(spare(), _LEAST_NAME)
+    beside = max(spare(), _LEAST)
     bar = 0
     if not narrow:
         bar = min(_MOST_BAR, max(beside - longest - _GAP, beside // _BAR_PART))

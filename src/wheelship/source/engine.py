@@ -96,7 +96,9 @@ def _inspect(client: Client, name: str, called: str) -> tuple[str, int]:
                 hint=f"{client.program} pull {name}",
             )
         raise client.failed(
-            f"`{client.program} image inspect` failed: {shown(reason_of(said))}", where=called
+            f"`{client.program} image inspect` failed: {shown(reason_of(said))}",
+            where=called,
+            hint=f"see whether {client.program} is well: {client.program} info",
         )
     identity, _, size = done.stdout.decode(errors="replace").strip().partition(" ")
     return identity or name, int(size) if size.isdecimal() else 0

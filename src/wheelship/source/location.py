@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from wheelship.oci.reference import InvalidReference, Reference
+from wheelship.request.place import is_project
 from wheelship.source.errors import NoImage, shown
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ __all__ = [
     "OciArchive",
     "Project",
     "RegistryImage",
-    "is_project",
     "parse_location",
 ]
 
@@ -41,7 +41,6 @@ FORMS = (
 )
 """All prefixes, as the help and the errors show them."""
 
-_PROJECT_FILES = ("pyproject.toml", "wheelship.toml", "requirements.txt")
 # image-spec, annotations.md, "org.opencontainers.image.ref.name"
 _TAG = re.compile(r"[A-Za-z0-9]+(?:(?:[-._:@+]|--|/)[A-Za-z0-9]+)*")
 _NAME_CHARACTERS = 512
@@ -172,11 +171,6 @@ def parse_location(text: str, *, directory: Path, variant: str | None = None) ->
         hint = f"write {_SKOPEO[kind]}:{shown(rest)}"
         raise NoImage(f"{kind}: is skopeo's word", where=shown(text), hint=hint)
     return RegistryImage(reference=_reference(text, text))
-
-
-def is_project(root: Path) -> bool:
-    """Tell whether there is something to build in ``root``."""
-    return any((root / name).is_file() for name in _PROJECT_FILES)
 
 
 def _exists(path: Path) -> bool:

@@ -32,6 +32,7 @@ _SPARED = (
     "wheelship.build.bases",
     "wheelship.build.device_code",
     "wheelship.build.produce",
+    "wheelship.compare",
     "wheelship.inspect",
     "wheelship.lock.consistency",
     "wheelship.lock.findings",

@@ -265,6 +265,7 @@ def test_what_was_not_built_is_said_and_what_was_is_remembered(grown: Any) -> No
     page = grown.root / "report.html"
     ran = grown.run("compare", str(grown.root), "--history", "--markdown", "--html", str(page))
     assert ran.out.startswith("| image | platform |")
+    assert "Builds over time" in page.read_text("utf-8")
     assert "beta" in page.read_text("utf-8")
     grown.refuse(
         *("compare", str(grown.root / "demo.py"), "--history"),
@@ -278,3 +279,43 @@ def test_what_was_not_built_is_said_and_what_was_is_remembered(grown: Any) -> No
         text.replace("[tool.wheelship]", "[tool.wheelship]\nhistory = false")
     )
     grown.refuse("compare", str(grown.root), "--history", code="no-history", status=3)
+
+
+def test_variants_stand_side_by_side_and_are_held_against_their_own(site: Any) -> None:
+    site.serve(beta("1.0", 30_000), beta("2.0", 90_000))
+
+    def variants(**requirements: str) -> None:
+        tables = "".join(
+            f'\n[tool.wheelship.variants.{name}]\naccelerator = "cpu"\nextras = ["{name}"]'
+            for name in requirements
+        )
+        extras = "".join(f'\n{name} = ["{one}"]' for name, one in requirements.items())
+        site.project("alpha", table=f"{tables}\n[project.optional-dependencies]{extras}")
+        site.run("build", str(site.root), "--all", "--quiet")
+
+    saved = site.root / "sizes.json"
+    variants(cpu="alpha", full="beta==1.0")
+    ran = site.run("compare", str(site.root), "--save", str(saved))
+    assert re.search(r"beta 1.0 +- +3\d\.\d kB\n", ran.out)
+    assert re.search(r"together \d+\.\d kB transfer, .* shared layers save \d+\.\d kB", ran.out)
+    assert len(json.loads(saved.read_text())["images"]) == 2
+
+    variants(cpu="alpha", full="beta==2.0", more="beta==1.0")
+    ran = site.run(
+        *("compare", str(site.root), "--baseline", str(saved), "--fail-growth", "1", "--json"),
+        status=1,
+    )
+    document = checked(ran.document)
+    assert [one["variant"] for one in document["images"]] == ["cpu", "full", "more"]
+    assert [one["after"]["variant"] for one in document["differences"]] == ["cpu", "full"]
+    assert [one["variant"] for one in document["unmatched"]] == ["more"]
+    (breach,) = document["broken"]
+    assert (breach["variant"], breach["owners"][0]["name"]) == ("full", "beta")
+    site.run(
+        *("compare", str(site.root), "--baseline", str(saved), "--fail-growth", "1"),
+        *("--variant", "cpu"),
+    )
+    grown = site.run(
+        *("compare", str(site.root), str(site.root), "--variant", "cpu", "--variant", "full")
+    )
+    assert "pull after A" in grown.out

@@ -84,6 +84,11 @@ def test_it_tells_the_same_wherever_the_image_lies(
     assert first["sizes"]["transfer_bytes"] == built["transfer_bytes"]
     assert [one["digest"] for one in first["layers"]] == [one["digest"] for one in built["layers"]]
     require_every_byte_has_one_owner(first, built, Path("layout"))
+    short = looked_into(site, "layout", "--top=2", "--depth=1", "--accelerator=cuda")
+    assert short["largest_files"] == first["largest_files"][:2]
+    assert {"opt", "usr"} <= {one["path"] for one in short["directories"]}
+    assert not [one for one in short["directories"] if "/" in one["path"]]
+    assert short["expectation"]["accelerator"] == "cuda"
 
 
 def require_every_byte_has_one_owner(
@@ -145,8 +150,8 @@ def test_what_was_read_once_is_not_read_again(
 
 
 def require_pages(site: Any, built: dict[str, Any]) -> None:
-    ran = site.run("inspect", str(site.root), "--html=image.html")
-    page = Path("image.html").read_text("utf-8")
+    ran = site.run("inspect", str(site.root), "--html=new/image.html")
+    page = Path("new/image.html").read_text("utf-8")
     assert page.lower().startswith("<!doctype html>")
     assert built["digest"] in page
     assert "whose bytes" in ran.out
@@ -196,19 +201,27 @@ def save_as_docker_does(layout: Path, built: dict[str, Any], path: Path) -> None
             archive.addfile(member, io.BytesIO(data))
 
 
-def test_a_variant_that_is_not_the_default(site: Any) -> None:
-    site.project(
-        "alpha",
-        table='[tool.wheelship.variants.cpu]\naccelerator = "cpu"\n'
-        '[tool.wheelship.variants.small]\naccelerator = "cpu"\nworkdir = "/small"',
+def test_variants_of_a_project(site: Any) -> None:
+    names = ("cpu", "large", "small")
+    tables = (
+        f'[tool.wheelship.variants.{name}]\naccelerator = "cpu"\nworkdir = "/{name}"'
+        for name in names
     )
-    site.run("build", str(site.root), "--all")
-    digests = {
-        variant: looked_into(site, str(site.root), *options)["digest"]
-        for variant, options in {"cpu": (), "small": ("--variant=small",)}.items()
-    }
-    assert digests["cpu"] != digests["small"]
-    assert looked_into(site, f"oci:{site.root}/dist/demo:small")["digest"] == digests["small"]
+    site.project("alpha", table="\n".join(tables))
+    root = str(site.root)
+    site.run("build", root, "--variant=small")
+    small = looked_into(site, root)
+    assert small["reference"].endswith("demo:small"), "the only one that was built"
+    site.run("build", root, "--variant=large")
+    error = site.run("inspect", root, "--json", status=3).document["error"]
+    assert "cpu" in f"{error['where']}: {error['message']}", "of several, the default one"
+    site.run("build", root)
+    assert looked_into(site, root)["reference"].endswith("demo:cpu")
+    assert looked_into(site, root, "--variant=small") == small
+    assert looked_into(site, f"oci:{root}/dist/demo:small") == small
+    error = site.run("inspect", root, "--variant=tiny", "--json", status=3).document["error"]
+    assert error["code"] == "unknown-variant"
+    assert "known variants: cpu, large, small" in error["hint"]
 
 
 def test_every_command_prints_what_the_page_shows(

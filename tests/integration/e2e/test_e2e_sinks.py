@@ -24,8 +24,14 @@ from typing import Any
 
 import pytest
 
+from wheelship.engine.client import Client
+from wheelship.events import discard
 from wheelship.inspect.model import Contents
+from wheelship.oci.digest import Digest
+from wheelship.oci.platform import Platform
 from wheelship.oci.validate import problems_of_layout
+from wheelship.source.location import parse_location
+from wheelship.source.open import SourceTools, open_image
 
 pytestmark = pytest.mark.integration
 
@@ -433,6 +439,38 @@ def test_containerds_store_loads_the_oci_archive(
     with archives["oci-archive"].open("rb") as stream:
         assert engine("load", "--quiet", stdin=stream) == f"Loaded image: {REFERENCE}"
     require_image(engine, hello)
+    engine.forget()
+
+
+@pytest.mark.parametrize("name", ["docker-28", "docker-28-containerd"])
+def test_a_new_docker_gives_it_back(
+    name: str, start: Start, archives: dict[str, Path], hello: Hello, tmp_path: Path
+) -> None:
+    """The same configuration and layers; in containerd's store they are still the blobs.
+
+    Older engines: test_e2e_sources.py.
+    """
+    engine = start(name)
+    engine.forget()
+    with archives["docker-archive"].open("rb") as stream:
+        engine("load", "--quiet", stdin=stream)
+    client = Client(engine.client, os.environ)
+    tools = SourceTools(workspace=tmp_path, registry=pytest.fail, docker=client)
+    location = parse_location(f"docker:{REFERENCE}", directory=tmp_path)
+    native = Platform.of_machine(os.uname().machine)
+    with open_image(location, platform=None, native=native, tools=tools, emit=discard) as image:
+        assert Digest.of(image.config_bytes) == Digest.parse(hello.config)
+        for layer in image.layers:
+            with image.open(layer) as stream:
+                while stream.read(1_000_000):
+                    pass
+        kept = json.loads(hello.blob(hello.digest).read_bytes())["layers"]
+        same = [str(one.descriptor.digest) for one in image.layers] == [
+            one["digest"] for one in kept
+        ]
+    assert image.as_transferred == same
+    assert same == (name == "docker-28-containerd")
+    assert list(tmp_path.iterdir()) == []
     engine.forget()
 
 

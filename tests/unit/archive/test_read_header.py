@@ -51,10 +51,10 @@ def test_a_long_path_of_ustar_is_put_together() -> None:
 
 def test_the_prefix_of_star_is_shorter() -> None:
     block = block_of(name="file")
-    block[345:350] = b"above"
+    block[345:476] = b"p" * 131
     block[476:488] = b"14000000000 "
     block[508:512] = b"tar\0"
-    assert parse_header(with_checksum(block)).name == "above/file"
+    assert parse_header(with_checksum(block)).name == "p" * 131 + "/file"
 
 
 def test_what_gnu_has_in_place_of_a_prefix_is_none() -> None:

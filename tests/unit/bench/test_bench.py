@@ -17,6 +17,12 @@ from types import ModuleType
 
 import pytest
 
+from wheelship.archive.entry import File, InMemory
+from wheelship.oci.validate import validate
+from wheelship.store.layout_writer import write_layout
+from wheelship.store.store import Store
+from wheelship.testing.image import make_image
+
 BENCH = Path(__file__).resolve().parents[3] / "bench"
 
 
@@ -150,3 +156,22 @@ def test_a_subject_is_changed_where_it_says_so(bench: object, project: str) -> N
     assert changed == {"torch==2.13.0.post7"}
     after["project"]["dependencies"] = before["project"]["dependencies"]
     assert after == before
+
+
+def test_layouts_are_laid_on_one_another(bench: object, tmp_path: Path) -> None:
+    """What is measured must be an image that every reader takes, with all layers of all."""
+    scan = bench("scan")
+    layouts = []
+    for number in range(2):
+        store = Store(tmp_path / f"store{number}")
+        files = [[File(path=f"f{number}{n}", content=InMemory(b"x" * 900))] for n in range(2)]
+        same = [File(path="same", content=InMemory(b"1"))]
+        image = make_image(store, same, *files)
+        layouts.append(tmp_path / f"layout{number}")
+        write_layout(layouts[-1], image, "a", store.blob)
+        store.close()
+    blobs = scan.joined(layouts, tmp_path / "joined")
+    assert len(blobs) == 5, "a layer that both have is there once"
+    assert validate(tmp_path / "joined", foreign=None).problems == ()
+    done = subprocess.run(scan._shell(blobs, "tar -t"), check=True, capture_output=True)
+    assert done.stdout == b""

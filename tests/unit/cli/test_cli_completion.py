@@ -23,7 +23,12 @@ def test_each_shell_gets_a_script_that_asks_us(
 
 @pytest.mark.parametrize(
     ("words", "at", "expected"),
-    [("wheelship pl", 1, "plain,plan\n"), ("wheelship plan --wh", 2, "plain,--why\n")],
+    [
+        ("wheelship pl", 1, "plain,plan\n"),
+        ("wheelship plan --wh", 2, "plain,--why\n"),
+        ("wheelship insp", 1, "plain,inspect\n"),
+        ("wheelship inspect --by pa", 3, "plain,package\nplain,path\n"),
+    ],
 )
 def test_commands_and_options_are_completed(words: str, at: int, expected: str) -> None:
     done = subprocess.run(

@@ -32,11 +32,11 @@ def test_version_is_printed_without_importing_a_parser() -> None:
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     shown = capsys.readouterr().out
-    for name in ("init", "build", "lock", "check", "cache"):
+    for name in ("init", "build", "lock", "check", "inspect", "cache"):
         assert f"\n  {name} " in shown
 
 
-@pytest.mark.parametrize("command", ["init", "build", "lock", "check", "cache"])
+@pytest.mark.parametrize("command", ["init", "build", "lock", "check", "inspect", "cache"])
 def test_each_command_has_help_that_explains(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -50,6 +50,7 @@ def test_examples_in_help_keep_their_lines(capsys: pytest.CaptureFixture[str]) -
     """In a raw docstring click sees no backspace, and fills the examples into one paragraph."""
     for arguments, examples in (
         (["--help"], ("wheelship build  ", "wheelship check  ")),
+        (["inspect", "--help"], ("wheelship inspect python:3.11-slim  ",)),
         (["completion", "--help"], ('bash  eval "$', 'zsh   eval "$', "fish  wheelship")),
     ):
         assert main(arguments) == 0

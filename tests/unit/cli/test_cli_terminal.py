@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from wheelship.cli.settings import Settings
-from wheelship.cli.terminal import stdout_canvas
+from wheelship.cli.terminal import encodable, stdout_canvas
 
 
 class Terminal(io.TextIOWrapper):
@@ -73,3 +73,16 @@ def test_a_pipe_gets_no_colour(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))
     assert not stdout_canvas(Settings(environ={})).colored
     assert stdout_canvas(Settings(environ={}, color="always")).colored
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("utf-8", "größe …"),
+        ("latin-1", "größe \\u2026"),
+        ("ascii", "gr\\xf6\\xdfe \\u2026"),
+        (None, None),
+    ],
+)
+def test_what_cannot_be_encoded_is_escaped(encoding: str | None, shown: str | None) -> None:
+    assert encodable("größe …", encoding) == (shown or encodable("größe …", "ascii"))

@@ -46,6 +46,11 @@ def test_what_is_deleted_and_made_anew_in_one_layer_is_overwritten() -> None:
     assert found == {"a/x@0": "1", "a/y@0": "1 deleted"}
 
 
+def test_what_a_later_layer_makes_anew_was_deleted_all_the_same() -> None:
+    found = hidden([entry("a/x")], [entry("a/x", "whiteout")], [entry("a/x")])
+    assert found == {"a/x@0": "1 deleted"}
+
+
 def test_an_opaque_directory_hides_lower_content_but_neither_itself_nor_its_siblings() -> None:
     lower = [entry("a", "directory"), entry("a/x"), entry("b")]
     upper = [entry("a", "directory"), entry("a", "opaque"), entry("a/y")]
@@ -93,6 +98,15 @@ def test_a_path_below_a_link_of_its_own_layer_goes_through_it(target: str) -> No
     lower = [entry("usr/lib/x")]
     upper = [entry("lib", "symlink", target=target), entry("lib/x")]
     assert hidden(lower, upper) == {"usr/lib/x@0": "1"}
+
+
+def test_an_absolute_link_leads_from_the_root() -> None:
+    upper = [entry("x/lib", "symlink", target="/usr/lib"), entry("x/lib/x")]
+    assert hidden([entry("usr/lib/x"), entry("x/usr/lib/x")], upper) == {"usr/lib/x@0": "1"}
+
+
+def test_a_path_below_a_file_of_its_own_layer_makes_it_a_directory() -> None:
+    assert hidden([entry("d/x"), entry("d"), entry("d/y")]) == {"d/x@0": "0", "d@0": "0"}
 
 
 def test_a_link_that_leads_to_itself_ends() -> None:

@@ -122,6 +122,16 @@ def test_code_for_amds_gpus_is_counted_by_target(step: int) -> None:
     assert facts("a.so", hidden, *every(step, len(hidden))) == [DeviceFacts((), hidden=True)]
 
 
+@pytest.mark.parametrize("within", [0, 2, 23, 24])
+def test_a_bundle_across_two_pieces_is_seen(within: int) -> None:
+    pad = bytes(-64 % 4096) + bytes(4096 * 80)
+    at = 64 + len(pad)
+    plain = facts("a.so", elf(body=pad + bundle("gfx942") + bytes(9)), at + within)
+    assert plain == [DeviceFacts((("gfx942", 700),))]
+    packed = facts("a.so", elf(body=pad + b"CCOB\2\0\1\0" + bytes(9)), at + within)
+    assert packed == [DeviceFacts((), hidden=True)]
+
+
 def test_a_small_library_is_not_searched() -> None:
     assert facts("a.so", elf(*STRIPPED, body=CODE)) == []
 

@@ -169,6 +169,17 @@ def test_a_sparse_file_has_its_real_size_and_hashes_as_it_is_stored() -> None:
     assert read(other).entries[0].sha256 != found.sha256
 
 
+def test_sparse_files_with_the_same_data_elsewhere_differ() -> None:
+    def sparse(offset: int) -> Entry:
+        header, data = tar_member("a", b"12345")
+        header.pax_headers = {"GNU.sparse.size": "9000", "GNU.sparse.map": f"{offset},5"}
+        return only((header, data))
+
+    assert sparse(0).size_bytes == 9000
+    assert sparse(0) == sparse(0)
+    assert sparse(0).sha256 != sparse(512).sha256
+
+
 def test_a_file_twice_stays_twice() -> None:
     found = read(tar_of_members([tar_member("a", b"1"), tar_member("a", b"2")])).entries
     assert [one.path for one in found[:-1]] == ["a", "a"]
@@ -196,28 +207,35 @@ def test_what_follows_the_content_is_of_the_framing(pack: Callable[[bytes], byte
 GOOD = tar_of_members([tar_member("a", b"1" * 600), tar_member("b", b"2")])
 
 
-@pytest.mark.parametrize(
-    ("tar", "message"),
-    [
-        (GOOD[:700], "ends inside its tar archive"),
-        (GOOD[:400], "ends inside its tar archive"),
-        (GOOD[: 512 * 3] + b"x" * 512 + GOOD[512 * 4 :], "checksum"),
-        (GOOD + b"more", "data after the end"),
-        (GOOD + GOOD, "data after the end"),
-        (b"what is this? " * 100, "checksum"),
-        (tar_of_members([tar_member("../a")]), "does not stay inside"),
-        (tar_of_members([tar_member("a/../../b")]), "does not stay inside"),
-        (tar_of_members([of_kind(tarfile.LNKTYPE, "a", "../../etc/passwd")]), "does not stay"),
-        (tar_of_members([tar_member("./", b"1")]), "a root that is no directory"),
-        (tar_of_members([tar_member("a/.wh.")]), "whiteout of nothing"),
-        (tar_of_members([tar_member("a/.wh...")]), "whiteout of nothing"),
-        (tar_of_members([tar_member("n" * 256)]), "no file system takes"),
-        (tar_of_members([tar_member("n/" * 2500)]), "no file system takes"),
-        (tar_of_members([of_kind(b"V", "label")]), "an entry of type 'V'"),
-        (tar_of_members([tar_member("n" * 200)])[:1024], "behind an extended tar header"),
-    ],
-)
-def test_what_is_wrong_is_refused(tar: bytes, message: str) -> None:
+WRONG = {
+    "cut off in a file": (GOOD[:700], "ends inside its tar archive"),
+    "cut off in a header": (GOOD[:400], "ends inside its tar archive"),
+    "damaged header": (GOOD[: 512 * 3] + b"x" * 512 + GOOD[512 * 4 :], "checksum"),
+    "text behind the end": (GOOD + b"more", "data after the end"),
+    "second archive behind the end": (GOOD + GOOD, "data after the end"),
+    "no archive": (b"what is this? " * 100, "checksum"),
+    "path that climbs": (tar_of_members([tar_member("../a")]), "does not stay inside"),
+    "path that climbs later": (tar_of_members([tar_member("a/../../b")]), "does not stay inside"),
+    "hard link that climbs": (
+        tar_of_members([of_kind(tarfile.LNKTYPE, "a", "../../etc/passwd")]),
+        "does not stay",
+    ),
+    "root as a file": (tar_of_members([tar_member("./", b"1")]), "a root that is no directory"),
+    "whiteout without a name": (tar_of_members([tar_member("a/.wh.")]), "whiteout of nothing"),
+    "whiteout of the parent": (tar_of_members([tar_member("a/.wh...")]), "whiteout of nothing"),
+    "name of 256 letters": (tar_of_members([tar_member("n" * 256)]), "no file system takes"),
+    "path of 10000 letters": (tar_of_members([tar_member("n/" * 2500)]), "no file system takes"),
+    "entry of no known type": (tar_of_members([of_kind(b"V", "label")]), "an entry of type 'V'"),
+    "long name of nothing": (
+        tar_of_members([tar_member("n" * 200)])[:1024],
+        "behind an extended tar header",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_wrong_is_refused(case: str) -> None:
+    tar, message = WRONG[case]
     for pack in (bytes, gzip.compress):
         with pytest.raises(InvalidLayer, match=message) as caught:
             read(tar, pack)

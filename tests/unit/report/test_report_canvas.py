@@ -6,7 +6,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from wheelship.inspect.model import Sizes
@@ -81,6 +81,11 @@ ROWS = st.lists(
 )
 
 
+@example(
+    rows=[SizedRow(name="x" * 40, sizes=Sizes(10**13, 10**13, 10**13), left=("a",), right=("1",))],
+    width=66,
+    unicode=True,
+)
 @given(rows=ROWS, width=st.integers(66, 220), unicode=st.booleans())
 def test_a_table_fits_its_place_and_cuts_no_number(
     rows: list[SizedRow], width: int, *, unicode: bool

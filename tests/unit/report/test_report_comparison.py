@@ -207,14 +207,14 @@ def test_hostile_names_steer_nothing() -> None:
 
 def test_a_comment_fits_into_a_comment() -> None:
     def crowded(version: str) -> Summary:
-        names = (f"{'long-' * 30}{number}" for number in range(3000))
+        names = (f"{'long-' * 30}{number}" for number in range(200))
         return image("oci:x", [python(name, version, len(version) * 1000) for name in names])
 
     big = against_first(crowded("1"), [Subject(image=crowded("22"))], Gates())
     many = side_by_side(
         [Subject(image=replace(OLD, reference=f"oci:{'x' * 90}{n}")) for n in range(900)], Gates()
     )
-    several = against_first(crowded("1"), [Subject(image=crowded("22"))] * 30, Gates())
+    several = against_first(crowded("1"), [Subject(image=crowded("22"))] * 12, Gates())
     for comparison in (big, many, several):
         text = comparison_markdown(comparison)
         assert 2000 < len(text.encode()) <= LARGEST_BYTES

@@ -136,6 +136,30 @@ def test_owners_are_named_widest_first() -> None:
     assert places == sorted(places)
 
 
+def test_of_each_type_that_is_not_little_some_are_named() -> None:
+    """However many packages of another type are larger."""
+    wheels = [Made(f"w{at}", 9000, Owner("python", f"wheel-{at:02}")) for at in range(20)]
+    debs = [Made(f"d{at}", 2000 + 1000 * at, Owner("debian", f"deb-{at}")) for at in range(5)]
+    text = inspection_text(
+        InspectionView(make_inspection([*wheels, *debs])), Canvas(width=100), top=4
+    )
+    owners = text[text.index("whose bytes") : text.index("layers, by")]
+    assert re.findall(r"deb-\d", owners) == ["deb-4", "deb-3", "deb-2"]
+    assert "wheel-03" in owners
+    assert "wheel-04" not in owners
+    assert "└ 16 more" in owners
+    assert "└ 2 more" in owners
+
+
+def test_places_of_waste_are_paths_or_packages() -> None:
+    view = InspectionView(make_service())
+    assert [view.place(path) for path in ("usr/bin", "usr", "gcc-12")] == [
+        "/usr/bin",
+        "/usr",
+        "gcc-12",
+    ]
+
+
 def test_the_header_names_all_three_sizes_and_what_is_hidden() -> None:
     contents = make_service().contents
     text = inspection_text(InspectionView(make_service()), Canvas(width=100))

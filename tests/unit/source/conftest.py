@@ -44,9 +44,14 @@ from wheelship.testing.registry import FakeRegistry
 AMD64, ARM64 = Platform("amd64"), Platform("arm64")
 
 
-@pytest.fixture
-def demo(tmp_path: Path) -> Made:
-    return made(Store(tmp_path / "store"))
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="session")
+def demo(store: Store) -> Made:
+    return made(store)
 
 
 @pytest.fixture
@@ -56,7 +61,7 @@ def registry() -> Iterator[FakeRegistry]:
 
 
 @pytest.fixture
-def write(demo: Made, tmp_path: Path, registry: FakeRegistry) -> Callable[[str], str]:
+def write(demo: Made, store: Store, tmp_path: Path, registry: FakeRegistry) -> Callable[[str], str]:
     """Write the image in a form of test_source_forms.py; return IMAGE."""
 
     def make(form: str) -> str:
@@ -75,7 +80,7 @@ def write(demo: Made, tmp_path: Path, registry: FakeRegistry) -> Callable[[str],
         if form.startswith("docker-archive") and form != "docker-archive-25":
             write_docker_tar(path, form, demo)
             return f"docker-archive:{path}"
-        return write_own(path, form, demo, Store(tmp_path / "store"))
+        return write_own(path, form, demo, store)
 
     return make
 

@@ -79,6 +79,17 @@ def test_usage_counts_every_part(store: Store) -> None:
     assert parts["records"].files == 2
 
 
+def test_what_was_read_of_a_blob_is_kept_and_damage_is_seen(store: Store) -> None:
+    assert store.find_content(key("blob")) is None
+    store.put_content(key("blob"), b"what it\nholds")
+    path = store.content(key("blob"))
+    os.utime(path, (0, 0))
+    assert store.find_content(key("blob")) == b"what it\nholds"
+    assert path.stat().st_mtime > 0, "what was used last is pruned last"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    assert store.find_content(key("blob")) is None
+
+
 def test_verify_removes_what_is_damaged_and_nothing_else(store: Store) -> None:
     """DESIGN §3: full hash when ``cache verify`` runs, whatever size and times say."""
     good, bad = put(store, "good"), put(store, "bad")

@@ -8,12 +8,12 @@ took it away, and a file is judged by what was claimed in its own layer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from wheelship.inspect.model import Owner
+from wheelship.inspect.model import Entry, Owner
 
-__all__ = ["FOREVER", "Claim", "Claims", "Document", "nearest", "real_path"]
+__all__ = ["FOREVER", "Claim", "Claims", "Document", "known_paths", "nearest", "real_path"]
 
 FOREVER = 1 << 30
 _LEVELS_MAX = 64
@@ -57,13 +57,21 @@ class Claim:
 
 
 class Claims:
-    """All claims of one kind of package, by path."""
+    """All claims of one kind of package to the paths in ``known``, by path.
 
-    def __init__(self) -> None:
+    A RECORD of megabytes may list what no layer has; holding only what is there keeps a hostile
+    one from costing more memory than the image's own entries do.
+    """
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self._known = known
         self._by_path: dict[str, Claim | list[Claim]] = {}
 
     def add(self, path: str, claim: Claim) -> None:
         """Note that ``claim`` is for ``path``."""
+        path = self._known.get(path, "")  # the same string, not another one that is equal
+        if not path:
+            return
         there = self._by_path.setdefault(path, claim)
         if there is claim:
             return
@@ -72,6 +80,10 @@ class Claims:
                 there.append(claim)
         else:
             self._by_path[path] = [there, claim]
+
+    def knows(self, path: str) -> bool:
+        """Tell whether ``path`` can be claimed."""
+        return path in self._known
 
     def owner(self, path: str, layer: int) -> Owner | None:
         """Return who claims a file of ``layer`` at ``path``.
@@ -102,9 +114,6 @@ class Claims:
             path = path.rpartition("/")[0]
         return ()
 
-    def __bool__(self) -> bool:
-        return bool(self._by_path)
-
 
 def nearest(claims: Iterable[Claim], layer: int) -> Owner:
     """Return whose claim is nearest to ``layer``."""
@@ -121,3 +130,18 @@ def real_path(path: str) -> str:
     dpkg's lists keep the names that packages were built with, so both spellings must meet.
     """
     return f"usr/{path}" if path.startswith(_ALIASES) else path
+
+
+def known_paths(entries: Iterable[Entry]) -> dict[str, str]:
+    """Return the paths of ``entries`` and the directories they are in, as :class:`Claims` wants."""
+    known: dict[str, str] = {}
+    for entry in entries:
+        path = real_path(entry.path)
+        known[path] = path
+        known[entry.path] = entry.path
+        for _ in range(_LEVELS_MAX):
+            path = path.rpartition("/")[0]
+            if path in known:
+                break
+            known[path] = path
+    return known

@@ -12,7 +12,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wheelship.inspect.model import Owner
@@ -51,9 +51,9 @@ class _Span:
     until: int
 
 
-def debian_claims(documents: Iterable[Document]) -> Claims:
+def debian_claims(documents: Iterable[Document], known: Mapping[str, str]) -> Claims:
     """Return what each Debian package claims; paths are as merged /usr has them."""
-    claims = Claims()
+    claims = Claims(known)
     by_path: dict[str, list[Document]] = defaultdict(list)
     for one in documents:
         if one.path.startswith("var/lib/dpkg/"):

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from wheelship.inspect.model import Entry, Owner
 from wheelship.inspect.owners.application import find_application
-from wheelship.inspect.owners.claims import Claim, Document, nearest, real_path
+from wheelship.inspect.owners.claims import Claim, Document, known_paths, nearest, real_path
 from wheelship.inspect.owners.debian import debian_claims
 from wheelship.inspect.owners.generated import BYTECODE, cache, record
 from wheelship.inspect.owners.interpreter import (
@@ -56,13 +56,14 @@ class Judge:
     """Knows the databases of an image, and whose an entry is."""
 
     def __init__(
-        self, config: ImageConfig, documents: Iterable[Document], entries: Iterable[Entry]
+        self, config: ImageConfig, documents: Iterable[Document], entries: Sequence[Entry]
     ) -> None:
         documents = tuple(documents)
         found = distributions(documents)
         self._application = find_application(config, found)
-        self._python = python_claims(found, self._application.distributions)
-        self._debian = debian_claims(documents)
+        known = known_paths(entries)
+        self._python = python_claims(found, self._application.distributions, known)
+        self._debian = debian_claims(documents, known)
         self._interpreters = Interpreters(entries, dict(config.env))
         self._environments = _environments(documents)
         self._places: dict[str, _Place] = {}

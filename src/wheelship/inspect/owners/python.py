@@ -15,7 +15,7 @@ import io
 import json
 import posixpath
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from wheelship.inspect.model import Owner
@@ -117,33 +117,31 @@ def _is_local(document: Document | None) -> bool:
     return str(origin.get("url", "")).startswith("file:") and "dir_info" in origin
 
 
-def python_claims(found: Sequence[Distribution], owners: Sequence[Owner]) -> Claims:
+def python_claims(
+    found: Sequence[Distribution], owners: Sequence[Owner], known: Mapping[str, str]
+) -> Claims:
     """Return what each of ``found`` claims for its owner of ``owners``."""
-    claims = Claims()
+    claims = Claims(known)
     for one, owner in zip(found, owners, strict=True):
         claim = Claim(owner, one.since, one.until, (one.site.count("/"), one.name))
         claims.add(one.directory, claim)
-        directories: set[str] = set()
         below = f"{one.site}/" if one.site else ""
+        claimed: set[str] = set()
+        last = ""
         for path in _listed(one):
             claims.add(path, claim)
-            if path.startswith(below):
-                directories.add(posixpath.dirname(path))
-        for directory in _with_parents(directories, below):
-            claims.add(directory, claim)
+            directory = path.rpartition("/")[0]
+            if directory == last:  # rows of one directory follow each other
+                continue
+            last = directory
+            for _ in range(_DEPTH_MAX):
+                if directory in claimed or not directory.startswith(below):
+                    break
+                if claims.knows(directory):
+                    claimed.add(directory)
+                    claims.add(directory, claim)
+                directory = directory.rpartition("/")[0]
     return claims
-
-
-def _with_parents(directories: set[str], below: str) -> set[str]:
-    found: set[str] = set()
-    for directory in directories:
-        path = directory
-        for _ in range(_DEPTH_MAX):
-            if path in found or not path.startswith(below):
-                break
-            found.add(path)
-            path = posixpath.dirname(path)
-    return found
 
 
 def _listed(one: Distribution) -> Iterator[str]:
@@ -168,11 +166,13 @@ def _rows(record: Document, below: str) -> Iterator[str]:
     """Yield the paths of RECORD; what cannot be read of it claims nothing."""
     site = below.rstrip("/")
     try:
-        for cells in csv.reader(io.StringIO(record.text, newline="")):
+        content = io.BytesIO(record.content)
+        text = io.TextIOWrapper(content, "utf-8", "surrogateescape", newline="")
+        for cells in csv.reader(text):
             path = cells[0] if cells else ""
             if not path:
                 continue
-            if path[0] in "./" or "/." in path or "//" in path:
+            if path[0] in "./" or "/." in path:
                 yield _inside(site, path)
             else:
                 yield below + path

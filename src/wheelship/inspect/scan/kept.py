@@ -38,6 +38,7 @@ _FORM = 1
 _LEVEL = 1
 _KINDS: tuple[EntryKind, ...] = get_args(EntryKind)
 _HASH_BYTES = 32
+_HEAD_LENGTH = 8
 
 
 class KeptContents:
@@ -64,26 +65,13 @@ class KeptContents:
 
 
 def pack(content: LayerContent) -> bytes:
-    """Return the compact form of ``content``."""
-    entries = content.entries
-    columns = [
-        bytes(_KINDS.index(one.kind) for one in entries),
-        *(
-            _numbers(values)
-            for values in (
-                (one.size_bytes for one in entries),
-                (one.unpacked_bytes for one in entries),
-                (one.transfer_bytes for one in entries),
-                (one.mode for one in entries),
-                (one.mtime for one in entries),
-            )
-        ),
-        _texts(one.path for one in entries),
-        _texts(one.target for one in entries),
-        b"".join(one.sha256 for one in entries),
-        _texts(path for path, _ in content.documents),
-        b"".join(document for _, document in content.documents),
-    ]
+    """Return the compact form of ``content``; no more than one column is held besides."""
+    compressor = zstandard.ZstdCompressor(_LEVEL).compressobj()
+    packed: list[bytes] = []
+    lengths: list[int] = []
+    for column in _columns(content):
+        lengths.append(len(column))
+        packed.append(compressor.compress(column))
     head = json.dumps(
         {
             "version": _version(),
@@ -91,13 +79,30 @@ def pack(content: LayerContent) -> bytes:
             "diff_id": content.diff_id.hex,
             "transfer_bytes": content.transfer_bytes,
             "unpacked_bytes": content.unpacked_bytes,
-            "facts": [[at, *map(_fact, one.facts)] for at, one in enumerate(entries) if one.facts],
+            "facts": [
+                [at, *map(_fact, one.facts)] for at, one in enumerate(content.entries) if one.facts
+            ],
             "documents": [len(document) for _, document in content.documents],
-            "columns": [len(column) for column in columns],
+            "columns": lengths,
         }
     ).encode()
-    body = b"".join((len(head).to_bytes(8), head, *columns))
-    return zstandard.compress(body, _LEVEL)
+    packed += [compressor.compress(head + len(head).to_bytes(_HEAD_LENGTH)), compressor.flush()]
+    return b"".join(packed)
+
+
+def _columns(content: LayerContent) -> Iterator[bytes]:
+    entries = content.entries
+    yield bytes(_KINDS.index(one.kind) for one in entries)
+    yield _numbers(one.size_bytes for one in entries)
+    yield _numbers(one.unpacked_bytes for one in entries)
+    yield _numbers(one.transfer_bytes for one in entries)
+    yield _numbers(one.mode for one in entries)
+    yield _numbers(one.mtime for one in entries)
+    yield _texts(one.path for one in entries)
+    yield _texts(one.target for one in entries)
+    yield b"".join(one.sha256 for one in entries)
+    yield _texts(path for path, _ in content.documents)
+    yield b"".join(document for _, document in content.documents)
 
 
 def unpack(data: bytes) -> LayerContent:
@@ -107,12 +112,12 @@ def unpack(data: bytes) -> LayerContent:
         ValueError, KeyError, TypeError, IndexError, zstandard.ZstdError: it is none, or one of
             another version.
     """
-    body = memoryview(zstandard.decompress(data))
-    at = 8 + int.from_bytes(body[:8])
-    head = json.loads(bytes(body[8:at]))
+    body = memoryview(zstandard.ZstdDecompressor().decompressobj().decompress(data))
+    end = len(body) - _HEAD_LENGTH
+    head = json.loads(bytes(body[end - int.from_bytes(body[end:]) : end]))
     if head["version"] != _version():
         raise ValueError("another version")
-    places = accumulate(head["columns"], initial=at)
+    places = accumulate(head["columns"], initial=0)
     columns = [body[begin:end] for begin, end in pairwise(places)]
     kinds, sizes, unpacked, transfer, modes, mtimes, paths, targets, hashes, names, documents = (
         columns
@@ -166,7 +171,7 @@ def _read_numbers(column: memoryview, shared: dict[int, int]) -> Iterator[int]:
 
 def _texts(texts: Iterable[str]) -> bytes:
     # No path holds a NUL, and what is no UTF-8 is in there as surrogates.
-    return "".join(f"{one}\0" for one in texts).encode("utf-8", "surrogateescape")
+    return "\0".join((*texts, "")).encode("utf-8", "surrogateescape")
 
 
 def _read_texts(column: memoryview) -> list[str]:

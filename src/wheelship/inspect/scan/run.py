@@ -97,7 +97,6 @@ class _Reader:
                     where=self._source.reference,
                 )
         except BaseException:
-            self._stopped.set()
             self._emit(Finished("inspect", subject, "failed"))
             raise
         if self._kept is not None:

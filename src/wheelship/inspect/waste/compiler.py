@@ -7,9 +7,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from wheelship.inspect.model import Item, Owner
+from wheelship.inspect.model import Owner
 from wheelship.inspect.waste.advice import fix, listed
 from wheelship.inspect.waste.model import Claim, Part, Rule
+from wheelship.inspect.waste.places import outline
 from wheelship.inspect.waste.subject import Subject
 
 __all__ = ["RULE"]
@@ -38,10 +39,12 @@ def _find(subject: Subject) -> Iterator[Claim]:
     parts = []
     weights: Counter[str] = Counter()
     for item in subject.files:
-        place = _place(item, is_tool=tools[item.owner])
-        if place:
-            parts.append(Part(item, place))
-            weights[place] += item.entry.unpacked_bytes
+        tree = _TREE.match(item.entry.path)
+        if not tree and not tools[item.owner]:
+            continue
+        parts.append(Part(item, tree[1] if tree else outline(item.entry.path)))
+        name = item.owner.name if tools[item.owner] or tree is None else f"/{tree[1]}"
+        weights[name] += item.entry.unpacked_bytes
     if not parts:
         return
     names = [name for name, _ in sorted(weights.items(), key=lambda one: (-one[1], one[0]))]
@@ -54,7 +57,8 @@ def _find(subject: Subject) -> Iterator[Claim]:
             "COPY --from=build /opt/venv /opt/venv), without build-essential and -dev packages in "
             "the last one",
             wheelship="builds packages without a wheel outside of the image; take compilers and "
-            "-dev packages out of system-packages and exclude = […] tools from the index",
+            '-dev packages out of system-packages; exclude = ["cmake"] leaves out a tool that a '
+            "package requires",
         ),
         parts=tuple(parts),
     )
@@ -70,19 +74,12 @@ def _is_tool(owner: Owner) -> bool:
     )
 
 
-def _place(item: Item, *, is_tool: bool) -> str:
-    """Return the package or tree that a file counts for; empty for one that compiles nothing."""
-    if found := _TREE.match(item.entry.path):
-        return item.owner.name if is_tool else found[1]
-    return item.owner.name if is_tool else ""
-
-
 RULE = Rule(
     code="compiler",
     title="Compilers and headers of the system",
     about="Debian's compilers, binutils, build tools and `-dev` packages, `/usr/include`, "
     "`/usr/local/include`, the compiler and headers of `/usr/local/cuda*`, Rust and Go trees, and "
-    "the Python packages cmake, ninja, meson and scikit-build. Listed by package. torch.compile on "
+    "the Python packages cmake, ninja, meson and scikit-build. torch.compile on "
     "CPUs and Triton's own kernels need a C compiler at run time; a service that uses them keeps "
     "it.",
     fix="Compile in another stage; wheelship compiles outside of the image.",

@@ -3,27 +3,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from wheelship.inspect.waste.advice import fix, listed
 from wheelship.inspect.waste.model import Claim, Part, Rule
-from wheelship.inspect.waste.places import beneath
 from wheelship.inspect.waste.subject import Subject
 
 __all__ = ["RULE"]
 
-_DIRECTORIES = (".git", ".hg", ".svn", ".bzr")
+_DIRECTORY = re.compile(r"(?:^|/)\.(?:git|hg|svn|bzr)(?=/)")
 
 
 def _find(subject: Subject) -> Iterator[Claim]:
-    parts = []
-    for item in subject.files:
-        path = item.entry.path
-        if "." not in path:
-            continue
-        place = next((at for name in _DIRECTORIES if (at := beneath(path, name))), "")
-        if place:
-            parts.append(Part(item, place))
+    parts = [
+        Part(item, item.entry.path[: found.end()])
+        for item in subject.files
+        if (found := _DIRECTORY.search(item.entry.path))
+    ]
     if not parts:
         return
     where = sorted({part.place for part in parts})

@@ -24,6 +24,7 @@ def _find(subject: Subject) -> Iterator[Claim]:
             entry.kind == "file"
             and entry.size_bytes >= _LEAST_BYTES
             and item.kind != "metadata"
+            and item.owner.type != "debian"
             and not entry.path.endswith(_LICENCES)
         ):
             groups.setdefault(entry.sha256, []).append(item)
@@ -40,7 +41,7 @@ def _find(subject: Subject) -> Iterator[Claim]:
         fix=fix(
             dockerfile="COPY each file once, and ln -s the further names in the same RUN; of whole "
             f"trees: hardlink {subject.site} in the RUN that made them (of util-linux)",
-            wheelship="include = […] each file of the application once; what wheels bring twice, "
+            wheelship="name each file once in app = { include = […] }; what wheels bring twice, "
             + _omit(copies),
         ),
         parts=parts,
@@ -68,8 +69,8 @@ RULE = Rule(
     title="Identical files",
     about="Files of at least 1 KiB whose content (SHA-256) another visible file has too; the first "
     "(lowest layer, then by path) is kept, the others count. Hard links are one file already. "
-    "Metadata of packages and licences are left alone. Copies that a rule "
-    "above claims are not counted again.",
+    "Metadata of packages, licences and the files of Debian packages are left alone. Copies that "
+    "a rule above claims are not counted again.",
     fix="Copy a file once and link it.",
     minimum_bytes=1_000_000,
     find=_find,

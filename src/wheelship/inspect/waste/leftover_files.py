@@ -19,7 +19,8 @@ _PASSING = re.compile(r"(tmp|var/tmp|var/log|var/crash|usr/tmp)/")
 _CACHE = re.compile(r"((?:root|home/[^/]+)/\.cache/[^/]+|var/cache/[^/]+)/")
 # Directories of ~/.cache where programs put models on purpose.
 _MODELS = re.compile(r".*/\.cache/(?:clip|huggingface|pyannote|torch|torch_extensions|whisper)")
-_KEPT = re.compile(r"(?:.*/)?(?:ensurepip/_bundled|share/python-wheels)/.*")
+# Wheels that Python brings, and what apt's questions were answered with: a database, no cache.
+_KEPT = re.compile(r"(?:(?:.*/)?(?:ensurepip/_bundled|share/python-wheels)|var/cache/debconf)/.*")
 _INSTALL_PLACES = re.compile(
     r"(?:root|opt|usr/src|usr/local/src|srv|home/[^/]+|build|install)/[^/]+|[^/]+"
 )

@@ -36,7 +36,7 @@ _CACHES = (
     ),
     _Cache(
         "apt",
-        r"var/lib/apt/lists|var/cache/apt|var/cache/debconf",
+        r"var/lib/apt/lists|var/cache/apt",
         "RUN apt-get update && apt-get install --no-install-recommends --yes … && "
         "rm -rf /var/lib/apt/lists/* /var/cache/apt/*  # in one RUN",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from wheelship.inspect.waste.subject import Subject
 
-__all__ = ["beneath", "outline", "within_site"]
+__all__ = ["outline", "within_site"]
 
 _DEPTH = 4
 
@@ -23,10 +23,3 @@ def within_site(path: str) -> str:
     """Return ``path`` from its ``site-packages`` on, as ``omit`` names it; empty outside of any."""
     site = Subject.site_of(path)
     return path[len(site) + 1 :] if site else ""
-
-
-def beneath(path: str, part: str) -> str:
-    """Return the directory named ``part`` that ``path`` lies in, the topmost; empty without one."""
-    marker = f"/{part}/"
-    index = f"/{path}".find(marker)
-    return path[: index + len(part)] if index >= 0 else ""

@@ -67,10 +67,11 @@ def _find(subject: Subject) -> Iterator[Claim]:
 
 
 def _command(subject: Subject, parts: list[Part]) -> str:
-    """Return what removes them: ``tests`` wherever it is, the rest by name."""
+    """Return what removes them from the largest ``site-packages``: ``tests``, the rest by name."""
     weights: dict[str, int] = {}
     for part in parts:
-        if not part.place.endswith("/tests"):
+        below = f"/{part.place}".startswith(f"{subject.site}/")
+        if below and not part.place.endswith("/tests"):
             weights[part.place] = weights.get(part.place, 0) + part.item.entry.unpacked_bytes
     rest = sorted(weights, key=lambda one: (-weights[one], one))[:_NAMED]
     removed = "".join(f" && rm -r {shlex.quote(f'/{one}')}" for one in rest)

@@ -16,6 +16,7 @@ __all__ = ["RULE"]
 _PROGRAM = re.compile(
     r"(?P<prefix>(?:.*/)?)(?:bin|lib(?:/[^/]+-linux-gnu)?)/[^/]*python(?P<version>\d+\.\d+)[^/]*"
 )
+_BYTECODE = re.compile(r"(.*/)__pycache__/([^/.]+)\.[^/]+\.pyc")
 _VERSION = re.compile(r"/python(\d+\.\d+)/", re.ASCII)
 
 
@@ -80,14 +81,23 @@ def _packages(trees: Mapping[str, Mapping[Owner, Sequence[Item]]]) -> Iterator[C
 
 
 def _trees(subject: Subject) -> dict[str, dict[Owner, list[Item]]]:
-    """Return the files of Python packages by directory of packages."""
+    """Return the files of Python packages, bytecode included, by directory of packages."""
     trees: dict[str, dict[Owner, list[Item]]] = {}
-    for owner in subject.python_owners:
-        for item in subject.by_owner[owner]:
-            site = subject.site_of(item.entry.path)
-            if site:
-                trees.setdefault(site, {}).setdefault(owner, []).append(item)
+    for item in subject.files:
+        owner = _package(item, subject)
+        site = subject.site_of(item.entry.path) if owner is not None else ""
+        if owner is not None and site:
+            trees.setdefault(site, {}).setdefault(owner, []).append(item)
     return trees
+
+
+def _package(item: Item, subject: Subject) -> Owner | None:
+    """Return the Python package of a file; of bytecode, that of its source."""
+    if item.owner.type == "python":
+        return item.owner
+    found = _BYTECODE.fullmatch(item.entry.path) if item.entry.path.endswith(".pyc") else None
+    source = subject.sources.get(f"{found[1]}{found[2]}.py") if found is not None else None
+    return source.owner if source is not None and source.owner.type == "python" else None
 
 
 def _weight(one: Interpreter, trees: Mapping[str, Mapping[Owner, Sequence[Item]]]) -> int:

@@ -86,11 +86,12 @@ def _hash(text: str) -> str:
 
 def _facts(inspection: Inspection) -> list[str]:
     contents, wanted = inspection.contents, inspection.expectation
+    layers = len(contents.layers)
     files = sum(item.entry.kind == "file" for item in contents.items)
     facts = [
         html(str(contents.config.platform)),
-        f"{len(contents.layers)} layers",
-        f"{counted(files)} files in them",
+        f"{counted(layers)} layer{'' if layers == 1 else 's'}",
+        f"{counted(files)} file{'' if files == 1 else 's'} in {'it' if layers == 1 else 'them'}",
         f"{format_bytes(contents.content_bytes)} as <code>docker images</code> counts",
     ]
     if wanted.accelerator:

@@ -42,10 +42,14 @@ def waste_section(findings: Sequence[Finding], *, transfer_known: bool) -> str:
 
 def _item(token: str, one: Finding, *, transfer_known: bool) -> str:
     about = '<span class="estimate">estimate</span>' if one.estimate else ""
+    if one.sizes == Sizes():  # the rule lacks something that would let it count
+        amount = "not counted"
+    else:
+        amount = f"{_sizes(one.sizes, transfer_known=transfer_known)}{about}"
     return (
         f'<li class="finding" data-token="{html(token)}">'
         f"<h3>{html(one.title)}</h3>"
-        f'<p class="amount">{_sizes(one.sizes, transfer_known=transfer_known)}{about}</p>'
+        f'<p class="amount">{amount}</p>'
         f'<p class="reason">{_text(one.reason)}</p>'
         f"{''.join(map(_fix, _advice(one.fix)))}{_paths(one.paths)}"
         f'<p class="last"><button type="button" class="show scripted" aria-pressed="false">'

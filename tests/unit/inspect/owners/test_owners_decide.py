@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Mapping
 
 import pytest
@@ -79,7 +80,7 @@ def test_a_record_names_the_files_of_a_distribution_wherever_they_are() -> None:
             '"demo/with, comma"',
             "../../../bin/demo",
             "/usr/share/demo",
-            "demo/./sub//b.so",
+            "demo/./sub/b.so",
         ),
         *files(
             f"{SITE}/demo/a.py",
@@ -133,14 +134,46 @@ def test_a_record_that_a_later_layer_deleted_still_speaks_for_what_came_after() 
     assert found[f"{SITE}/demo/a.py@2"] == "python demo 1.0"
 
 
+def test_a_record_that_comes_later_is_nearer_than_one_that_is_gone() -> None:
+    found = owners(
+        text_layer(wheel("demo", "1.0", "demo/a.py")),
+        text_layer({f"{SITE}/demo-1.0.dist-info": None}),
+        make_layer(files(f"{SITE}/demo/a.py")),
+        make_layer(()),
+        text_layer(wheel("demo", "2.0", "demo/a.py")),
+        text_layer({f"{SITE}/demo-2.0.dist-info": None, **wheel("demo", "3.0", "demo/a.py")}),
+    )
+    assert found[f"{SITE}/demo/a.py@2"] == "python demo 2.0"
+
+
+def test_a_metadata_directory_is_what_each_layer_left_of_it() -> None:
+    info = f"{SITE}/demo-1.0.dist-info"
+    found = owners(
+        text_layer(wheel("demo", "1.0", "listed.py")),
+        text_layer(
+            {f"{info}/METADATA": "Name: demo\nVersion: 1.5\n", f"{info}/RECORD": None},
+            *files(f"{SITE}/listed.py", f"{SITE}/demo/a.py"),
+        ),
+    )
+    assert found[f"{SITE}/listed.py@1"] == "python demo 1.0"
+    assert found[f"{SITE}/demo/a.py@1"] == "python demo 1.5"
+
+
+def test_the_version_stands_in_the_headers_or_in_the_directorys_name() -> None:
+    layer = text_layer(wheel("demo", "1.0", METADATA="Name: demo\n\nVersion: 9\n"))
+    assert set(owners(layer).values()) == {"python demo 1.0"}
+
+
 def test_of_two_that_list_one_path_the_outer_has_it_then_the_first_by_name() -> None:
     vendored = wheel("inner", "9", "inner/a.py", site=f"{SITE}/outer/_vendor")
     outer = wheel("outer", "1", "outer/_vendor/inner/a.py", "both.py")
     layer = text_layer(
         {**vendored, **outer, **wheel("another", "1", "both.py")},
         *files(f"{SITE}/outer/_vendor/inner/a.py", f"{SITE}/both.py"),
+        *files(f"{SITE}/outer/_vendor/inner/made.bin"),
     )
     found = owners(layer)
+    assert found[f"{SITE}/outer/_vendor/inner/made.bin@0"] == "python outer 1"
     assert found[f"{SITE}/outer/_vendor/inner/a.py@0"] == "python outer 1"
     assert found[f"{SITE}/both.py@0"] == "python another 1"
 
@@ -325,6 +358,18 @@ def test_what_was_installed_from_a_directory_is_the_application(origin: str, kin
     )
 
 
+def test_of_several_applications_none_has_what_nobody_lists() -> None:
+    local = {"direct_url.json": '{"url": "file:///src", "dir_info": {}}'}
+    layer = text_layer(
+        {**wheel("one", "1", "one.py", **local), **wheel("two", "1", "two.py", **local)},
+        *files(f"{SITE}/one.py", f"{SITE}/two.py", "app/main.py"),
+    )
+    found = owners(layer)
+    assert found[f"{SITE}/one.py@0"] == "application one 1"
+    assert found[f"{SITE}/two.py@0"] == "application two 1"
+    assert found["app/main.py@0"] == "application /app"
+
+
 def test_our_images_name_their_application() -> None:
     labels = (
         ("org.opencontainers.image.title", "My.Service"),
@@ -340,6 +385,8 @@ def test_our_images_name_their_application() -> None:
     assert found[f"{SITE}/service.py@0"] == "application my-service 3"
     assert found[f"{SITE}/other.py@0"] == "python other 1"
     assert owners(layer, labels=labels[:2])[f"{SITE}/service.py@0"] == "python my-service 3"
+    other = text_layer(wheel("my-service", "3", "service.py"), *files(f"{SITE}/service.py"))
+    assert owners(other, labels=labels)[f"{SITE}/service.py@0"] == "python my-service 3"
     plain = make_layer(files("app/main.py"))
     assert owners(plain, labels=labels)["app/main.py@0"] == "application my-service 3"
 
@@ -422,3 +469,18 @@ def test_links_nobody_lists_belong_to_the_image_and_alternatives_to_themselves()
         "usr/bin/other@0": "image image",
         "usr/bin/hard@0": "unknown /usr/bin",
     }
+
+
+def test_databases_cost_no_memory_for_what_is_not_there() -> None:
+    """A hostile RECORD lists twenty thousand files of which there is none."""
+    listed = [f"x{number}/y.py" for number in range(20_000)]
+    layers = [text_layer(wheel("demo", "1.0", *listed))]
+    source = MadeSource(contents=layers)
+    tracemalloc.start()
+    try:
+        make_contents(source, layers)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    record = max(len(content) for _, content in layers[0].documents)
+    assert peak < 5 * record

@@ -9,6 +9,7 @@ from wheelship.testing.waste import waste
 
 BIG = 3_000_000
 VENV = "opt/venv/lib/python3.12/site-packages"
+BYTECODE = Owner("generated", "bytecode")
 NUMPY = Owner("python", "numpy", "2.3")
 USED = [
     Made("usr/local/lib/python3.12/os.py", BIG),
@@ -43,14 +44,16 @@ def test_packages_installed_twice() -> None:
     other = "usr/local/lib/python3.12/site-packages"
     layer = [
         *USED,
-        Made(f"{VENV}/scipy/x.so", BIG, owner=Owner("python", "scipy", "1")),
+        Made(f"{VENV}/scipy/x.so", 5 * BIG, owner=Owner("python", "scipy", "1")),
         Made(f"{other}/numpy/core.so", BIG, owner=Owner("python", "numpy", "2.2")),
+        Made(f"{other}/numpy/core.py", BIG, owner=Owner("python", "numpy", "2.2")),
+        Made(f"{other}/numpy/__pycache__/core.cpython-312.pyc", BIG, owner=BYTECODE),
         Made(f"{other}/pip/x.py", BIG, owner=Owner("python", "pip", "25")),
     ]
     (found,) = waste("two-pythons", layer)
     assert found.paths == (f"{other}/numpy",)
     assert "numpy" in found.reason
-    assert found.sizes.effective == BIG
+    assert found.sizes.effective == 3 * BIG
 
 
 def test_identical_files_but_the_first() -> None:
@@ -64,11 +67,15 @@ def test_identical_files_but_the_first() -> None:
     assert found.sizes.effective == 2 * BIG
 
 
-def test_hard_links_and_trifles_are_no_copies() -> None:
+def test_hard_links_trifles_and_what_is_as_debian_made_it_are_no_copies() -> None:
     layer = [
         Made("a", BIG, content=b"model"),
         Made("b", entry="hardlink", target="a"),
         *(Made(f"pkg{number}/__init__.py", 1000, content=b"#") for number in range(5000)),
+        *(
+            Made(f"usr/share/{name}", BIG, content=b"perl", owner=Owner("debian", "perl", "5.36"))
+            for name in "ab"
+        ),
         *(Made(f"pkg{number}/LICENSE", 20_000, content=b"MIT") for number in range(500)),
     ]
     assert waste("identical-files", layer) == []
@@ -77,8 +84,8 @@ def test_hard_links_and_trifles_are_no_copies() -> None:
 def test_a_copy_that_another_rule_claims_makes_no_pair() -> None:
     """When the cache goes there is only one left, and nothing more to save."""
     layer = [
-        Made("app/model.bin", BIG, content=b"model"),
         Made("root/.cache/pip/model.bin", BIG, content=b"model"),
+        Made("srv/model.bin", BIG, content=b"model"),
     ]
     assert waste("identical-files", layer) == []
     assert len(waste("package-manager-cache", layer)) == 1

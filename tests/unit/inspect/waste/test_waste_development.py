@@ -23,7 +23,8 @@ BYTECODE = Owner("generated", "bytecode")
 )  # fmt: skip
 def test_compilers_of_debian(package: str) -> None:
     (found,) = waste("compiler", [Made("usr/lib/x", BIG, owner=Owner("debian", package, "1"))])
-    assert found.paths == (package,)
+    assert found.paths == ("usr/lib/x",)
+    assert package in found.reason
 
 
 @pytest.mark.parametrize(

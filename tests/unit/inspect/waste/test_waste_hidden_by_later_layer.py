@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
-from wheelship.inspect.model import Sizes
-from wheelship.testing.inspection import Made
+from dataclasses import replace
+
+from wheelship.inspect.model import Expectation, Sizes
+from wheelship.inspect.waste.rules import find_waste
+from wheelship.testing.inspection import Made, make_contents
 from wheelship.testing.waste import waste
 
 BIG = 2_000_000
@@ -63,3 +66,13 @@ def test_does_not_count_content_that_another_name_still_shows() -> None:
         [Made("one", entry="whiteout")],
     )
     assert found == []
+
+
+def test_does_not_count_content_that_is_still_effective() -> None:
+    """As of a file whose further name is in another layer: what counts is what is seen."""
+    contents = make_contents([Made("one", BIG)], [Made("one", entry="whiteout")])
+    (hidden,) = (item for item in contents.items if item.hidden_by is not None)
+    seen = replace(hidden, effective_bytes=BIG)
+    items = tuple(seen if item is hidden else item for item in contents.items)
+    assert find_waste(contents, Expectation()) != ()
+    assert find_waste(replace(contents, items=items), Expectation()) == ()

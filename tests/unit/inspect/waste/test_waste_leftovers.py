@@ -40,6 +40,7 @@ def test_archives_that_were_installed_from(path: str, owner: Owner) -> None:
         ("usr/share/python-wheels/pip.whl", Owner("debian", "python3-pip-whl", "23")),
         ("root/.cache/huggingface/hub/model.bin", Owner("unknown", "unknown")),
         ("root/.cache/torch/hub/model.pt", Owner("unknown", "unknown")),
+        ("var/cache/debconf/templates.dat", Owner("debian", "debconf", "1.5")),
         ("var/cached/file", Owner("unknown", "unknown")),
     ],
 )

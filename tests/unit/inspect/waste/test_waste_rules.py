@@ -26,6 +26,8 @@ from wheelship.inspect.waste.model import Rule
 from wheelship.inspect.waste.rules import RULES, find_waste
 from wheelship.testing.inspection import Made, make_contents
 
+CONFIGURATION = Path(__file__).parents[4] / "docs/reference/configuration.md"
+_KEY = re.compile(r"\b([a-z]+(?:-[a-z]+)*) = ")
 SITE = "opt/venv/lib/python3.11/site-packages"
 BIG = 10_000_000
 OWNERS = (
@@ -184,3 +186,44 @@ def test_each_rule_says_what_it_is(rule: Rule) -> None:
     assert rule.about.endswith(".")
     assert rule.fix.endswith(".")
     assert rule.minimum_bytes > 0
+
+
+def test_every_fix_names_keys_of_the_configuration() -> None:
+    """In an image that has all kinds of waste; the keys are those that the reference lists."""
+    torch = Owner("python", "torch", "2.13.0+cu130")
+    device = (DebugFacts(BIG), DeviceFacts((("sm_75", BIG),)))
+    contents = make_contents(
+        [
+            Made("gone", BIG),
+            Made("usr/lib/python3.11/os.py", BIG),
+            Made("app/one", BIG, content=b"1"),
+        ],
+        [
+            Made("gone", entry="whiteout"),
+            Made("app/.git/HEAD", 20),
+            Made("root/.cache/pip/x", BIG),
+            Made("opt/rocm/lib/libamdhip64.so", BIG),
+            Made("usr/local/cuda/lib64/libcublas.so.13", BIG),
+            Made("usr/local/lib/python3.12/os.py", BIG),
+            Made("usr/bin/gcc", BIG, owner=Owner("debian", "gcc-12", "12")),
+            Made("tmp/x", BIG),
+            Made("x.deb", BIG),
+            Made("usr/share/man/x", BIG),
+            Made(f"{SITE}/torch/test/test_x.py", BIG, owner=torch),
+            Made(f"{SITE}/torch/include/x.h", BIG, owner=torch),
+            Made(f"{SITE}/torch/lib/x.a", BIG, owner=torch),
+            Made(f"{SITE}/torch/__pycache__/x.cpython-311.pyc", BIG),
+            Made(f"{SITE}/torch/lib/libtorch_cuda.so", 3 * BIG, owner=torch, facts=device),
+            Made(f"{SITE}/nvidia/cu13/lib/libcublas.so.13", BIG, owner=OWNERS[-2]),
+            Made("app/two", BIG, content=b"1"),
+        ],
+    )
+    cuda = find_waste(contents, Expectation(accelerator="cuda", gpu_targets=("sm_90",)))
+    cpu = find_waste(contents, Expectation(accelerator="cpu"))
+    assert {one.code for one in (*cuda, *cpu)} == {rule.code for rule in RULES}
+    keys = set(re.findall(r"`([a-z-]+)`", CONFIGURATION.read_text()))
+    told = [one.fix.partition("\nwheelship: ")[2] for one in (*cuda, *cpu)]
+    told += [rule.fix for rule in RULES]
+    named = {key for text in told for key in _KEY.findall(re.sub(r"\{.*?\}", "{}", text))}
+    assert {"omit", "exclude", "base", "find-links", "app", "python"} <= named
+    assert named <= keys

@@ -30,8 +30,9 @@ def data_of(page: str) -> dict[str, Any]:
 
 
 def finding(code: str = "static-libraries", **fields: Any) -> Finding:
+    sizes = fields.pop("sizes", Sizes(1, 2, 3))
     given = {"title": "Static libraries", "reason": "r", "fix": "f", "paths": ("opt/a",), **fields}
-    return Finding(code=code, sizes=Sizes(1, 2, 3), **given)
+    return Finding(code=code, sizes=sizes, **given)
 
 
 def build(time: str, transfer: int, variant: str = "cpu") -> PastBuild:
@@ -150,6 +151,13 @@ def test_findings_of_one_code_can_be_told_apart() -> None:
     assert document["findings"] == ["static-libraries", "x", "static-libraries-2"]
 
 
+def test_a_finding_that_could_not_be_counted_shows_no_zeros() -> None:
+    """Such as GPU code, as long as nobody said for which GPUs the image is meant."""
+    page = inspection_page(image(findings=(finding(sizes=Sizes(), estimate=True),)))
+    assert '<p class="amount">not counted</p>' in page
+    assert '<p class="amount">not counted</p>' not in inspection_page(image(findings=(finding(),)))
+
+
 def test_code_in_a_fix_is_marked() -> None:
     page = inspection_page(image(findings=(finding(fix="Set `slim = <1>`.\nOr not: a ` b"),)))
     assert "<p>Set <code>slim = &lt;1&gt;</code>.\nOr not: a ` b</p>" in page
@@ -164,17 +172,20 @@ def test_what_to_do_where_can_be_copied_apart() -> None:
 
 
 def test_history_is_drawn_in_the_order_of_time() -> None:
-    later, earlier = build("2026-02-01T00:00:00Z", 4000), build("2026-01-01T00:00:00Z", 2000)
-    page = inspection_page(image(), history=[later, earlier, build("2026-03-01T00:00:00Z", 9, "x")])
+    """However the builds come: to the right by time, upwards by size, a colour for each variant."""
+    builds = [build(f"2026-01-{day:02d}T00:00:00Z", 1000 * day) for day in range(1, 9)]
+    other = build("2026-03-01T00:00:00Z", 9, "x")
+    page = inspection_page(image(), history=[other, *builds[::2], *builds[1::2]])
     points = re.findall(r'<circle class="point s(\d)" cx="([\d.]+)" cy="([\d.]+)"', page)
-    assert [series for series, _, _ in points] == ["0", "0", "1"]
-    (x1, y1), (x2, y2) = ((float(x), float(y)) for _, x, y in points[:2])
-    assert x1 < x2
-    assert y1 > y2
+    assert [series for series, _, _ in points] == ["0"] * 8 + ["1"]
+    places = [(float(x), float(y)) for _, x, y in points[:-1]]
+    assert places == sorted(places)
     assert re.findall(r'text-anchor="(?:start|end)">(2026-\d\d-\d\d)<', page) == [
         "2026-01-01",
         "2026-03-01",
     ]
+    heights = [y for _, y in places]
+    assert heights == sorted(heights, reverse=True)
     assert "2 of 9" in page
 
 

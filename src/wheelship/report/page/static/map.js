@@ -10,6 +10,8 @@ function makeMap(image, page) {
   const place = document.getElementById("map");
   const details = document.getElementById("details");
   const cells = new Map();
+  // A frame of its own, above all cells: raised itself, a button would hide what is drawn in it.
+  const ring = element("div", { className: "ring", hidden: true, "aria-hidden": "true" });
   let root = null;
   let over = null;
   let focused = null;
@@ -28,9 +30,12 @@ function makeMap(image, page) {
     // Larger ones first, so that the limit leaves out what is smallest.
     while (waiting.length && cells.size < CELLS) {
       waiting.sort((one, other) => other.area - one.area);
-      for (const job of waiting.splice(0, 24)) lay(job.node, job.box, job.level);
+      for (const job of waiting.splice(0, 24)) {
+        if (cells.size < CELLS) lay(job.node, job.box, job.level);
+      }
     }
-    place.replaceChildren(sheet);
+    ring.hidden = true;
+    place.replaceChildren(sheet, ring);
     place.setAttribute("aria-label", `Treemap of ${titleOf(node)}: ${plural(buttons().length, "part")}`);
     const first = buttons();
     const again = first.find((one) => cells.get(one).node === focused) ?? first[0];
@@ -72,8 +77,11 @@ function makeMap(image, page) {
         `${inside && level % 2 ? " even" : ""}${rest ? " rest" : ""}${state}`;
       if (hits && (rest ? node.small : [node]).some((one) => anyHit(one, hits))) cell.classList.add("hit");
       const style = cell.style;
-      style.left = `${x}px`; style.top = `${y}px`;
-      style.width = `${Math.max(0.5, w - gap)}px`; style.height = `${Math.max(0.5, h - gap)}px`;
+      // In parts of the whole, so that paper gets all of it.
+      style.left = `${(100 * x) / width}%`;
+      style.top = `${(100 * y) / height}%`;
+      style.width = `${(100 * Math.max(0.5, w - gap)) / width}%`;
+      style.height = `${(100 * Math.max(0.5, h - gap)) / height}%`;
       if (w > 38 && h > 17) {
         const label = rest ? `${counted(node.rest)} smaller` : node.label;
         const size = bytes(rest ? node.sum : node.sums[page.size()]);
@@ -239,8 +247,14 @@ function makeMap(image, page) {
   });
   place.addEventListener("focusin", (event) => {
     const cell = event.target.closest(".cell");
-    if (cell) { focused = cells.get(cell).node; tell(focused); }
+    if (!cell) return;
+    const { node, x, y, w, h } = cells.get(cell);
+    focused = node;
+    Object.assign(ring.style, { left: `${x}px`, top: `${y}px`, width: `${w}px`, height: `${h}px` });
+    ring.hidden = !cell.matches(":focus-visible");
+    tell(node);
   });
+  place.addEventListener("focusout", () => { ring.hidden = true; });
   place.addEventListener("keydown", (event) => {
     const cell = event.target.closest("button.cell");
     if (event.key.startsWith("Arrow") && cell) {

@@ -11,6 +11,7 @@ __all__ = ["MEASURES", "Measure", "measured"]
 
 Measure: TypeAlias = Literal["transfer", "unpacked", "effective"]
 MEASURES: tuple[Measure, ...] = get_args(Measure)
+"""In the order in which bytes come to a machine."""
 
 
 def measured(sizes: Sizes, measure: Measure) -> int:
