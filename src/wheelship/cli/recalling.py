@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,11 +59,14 @@ def show_history(
     project = is_project(root)
     if html is not None and not project:
         raise click.UsageError("--html shows the last build, so it needs the project")
+    remembered = read(_history_of(root, place) if project else _file(root, place))
     builds = [
         one
-        for one in read(_history_of(root, place) if project else _file(root, place))
+        for one in remembered
         if (not variants or one.variant in variants) and platform in (None, one.platform)
     ]
+    if remembered and not builds:
+        raise _nothing_of(place, remembered, variants, platform)
     if html is not None:
         _write_page(html, place, builds, settings, variants, platform, access)
     _write(builds, settings, markdown=markdown)
@@ -87,6 +92,23 @@ def builds_of(image: str | None, inspection: Inspection, emit: Emit) -> list[Pas
         return []
     shown = (inspection.contents.variant, inspection.contents.config.platform)
     return [one for one in builds if (one.variant, one.platform) == shown]
+
+
+def _nothing_of(
+    place: str,
+    remembered: Sequence[PastBuild],
+    variants: tuple[str, ...],
+    platform: Platform | None,
+) -> NoHistory:
+    wanted = " ".join([*variants, *([f"for {platform}"] if platform else [])])
+    known = sorted({(one.variant, str(one.platform)) for one in remembered})
+    shown = ", ".join(f"{variant} for {for_}" for variant, for_ in known)
+    variant, for_ = known[0]
+    return NoHistory(
+        f"remembers no build of {wanted}; it has {shown}",
+        where=place,
+        hint=f"--variant {shlex.quote(variant)} --platform {for_}",
+    )
 
 
 def _history_of(root: Path, place: str) -> Path:

@@ -4,11 +4,16 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
 
 from wheelship.cli.main import main
+from wheelship.history.file import append
+from wheelship.history.model import PastBuild
+from wheelship.oci.digest import Digest
+from wheelship.oci.platform import Platform
 
 
 @pytest.mark.parametrize(
@@ -47,6 +52,34 @@ def test_a_history_that_is_not_there_is_said(
     assert main(["compare", str(tmp_path), "--history", "--json"]) == 3
     error = json.loads(capsys.readouterr().out)["error"]
     assert (error["code"], error["where"]) == ("no-history", str(tmp_path))
+
+
+def test_a_variant_that_was_not_built_is_no_empty_history(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "history.jsonl"
+    build = PastBuild(
+        time="2026-11-25T12:00:00Z",
+        name="service",
+        variant="cpu",
+        platform=Platform("amd64"),
+        digest=Digest.of(b"image"),
+        transfer_bytes=1,
+        unpacked_bytes=2,
+        seconds=3.0,
+        layers=1,
+        reused=0,
+        fresh_bytes=1,
+    )
+    append(path, [build])
+    shown = ("compare", str(path), "--history", "--json")
+    for more in (("--variant", "cuda"), ("--platform", "linux/arm64")):
+        assert main([*shown, *more]) == 3
+        error = json.loads(capsys.readouterr().out)["error"]
+        assert error["code"] == "no-history"
+        assert f"{more[1]}; it has cpu for linux/amd64" in error["message"]
+        assert main([*shown, *shlex.split(error["hint"])]) == 0, "the hint helps"
+        assert len(json.loads(capsys.readouterr().out)["series"]) == 1
 
 
 def test_a_damaged_baseline_is_noticed_before_an_image_is_read(
