@@ -66,9 +66,14 @@ def test_wrong_options_are_usage_errors(
     assert says in shown.err or says in json.loads(shown.out)["error"]["message"]
 
 
-@pytest.mark.parametrize("prefix", ["", "registry:"])
+@pytest.mark.parametrize(
+    ("name", "guessed"),
+    [("dist/service", True), ("registry:dist/service", False), ("ghcr.io/dist/service", False)],
+)
 def test_a_name_that_was_guessed_is_said_to_be(
-    prefix: str,
+    name: str,
+    *,
+    guessed: bool,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -78,12 +83,12 @@ def test_a_name_that_was_guessed_is_said_to_be(
     monkeypatch.setenv("WHEELSHIP_STORE", str(tmp_path / "store"))
     with socket.socket() as closed:  # bound, and listening to nobody
         closed.bind(("127.0.0.1", 0))
-        name = f"127.0.0.1:{closed.getsockname()[1]}/dist"
-        assert main(["inspect", f"{prefix}{name}", "--json"]) == 4
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        assert main(["inspect", name, "--json"]) == 4
     error = json.loads(capsys.readouterr().out)["error"]
-    guessed = f"no path here is called {name}, so it was taken for registry:{name}"
-    assert (guessed in error["hint"]) == (not prefix)
-    assert "check the network" in error["hint"]
+    says = f"no path here is called {name}, so it was taken for registry:{name}"
+    assert (says in error["hint"]) == guessed
+    assert "HTTPS_PROXY" in error["hint"]
 
 
 @pytest.mark.parametrize("image", [None, "oci:nowhere", "oci-archive:nowhere.tar", "./nowhere"])
