@@ -18,7 +18,6 @@ from wheelship.oci.platform import Platform
 
 __all__ = ["Blob", "KindSummary", "LayerSummary", "OwnerSummary", "Summary", "total"]
 
-_VARIANT_LABEL = "wheelship.variant"
 _LONGEST_STEP = 300
 """Characters kept of the command that made a layer; a RUN of BuildKit's may be a whole script."""
 
@@ -102,7 +101,7 @@ class Summary:
         kinds = (KindSummary(kind, row.sizes, row.files) for kind, row in by_kind(contents).items())
         return cls(
             reference=_encodable(contents.reference),
-            variant=dict(contents.config.labels).get(_VARIANT_LABEL, ""),
+            variant=contents.variant,
             platform=contents.config.platform,
             digest=contents.digest,
             transfer_known=contents.transfer_known,

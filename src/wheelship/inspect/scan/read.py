@@ -66,17 +66,20 @@ _SHARED_MAX = 1 << 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What one layer may come to; beyond is an error, so that no archive fills the memory.
+    """What may be read; beyond is an error, so that no archive fills the memory.
 
     Attributes:
-        unpacked_bytes: of the archive.
+        unpacked_bytes: of a layer's archive.
         entries: in it.
         name_bytes: of their names and targets together.
+        documents_bytes: of what the layers of an image together say about who owns what. An image
+            with a thousand packages has some 20 MB.
     """
 
     unpacked_bytes: int = 1_000_000_000_000
     entries: int = 5_000_000
     name_bytes: int = 1_000_000_000
+    documents_bytes: int = 256_000_000
 
 
 def read_layer(

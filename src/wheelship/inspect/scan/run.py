@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from threading import Event as Flag
+from threading import Lock
 
 from wheelship.archive.untar import InvalidLayer
 from wheelship.events import Advanced, Emit, Finished, Started
@@ -37,7 +39,7 @@ def read_layers(
 
     Raises:
         InvalidLayer: a layer is damaged, no tar archive, leads out of the image, exceeds
-            ``limits``, or is not what the configuration says.
+            ``limits``, or is not what the configuration says; or all together exceed them.
         UnsupportedLayer: it is compressed in a way that is not read here.
         WheelshipError: whatever opening or reading a blob raises.
     """
@@ -77,6 +79,9 @@ class _Reader:
         self._emit = emit
         self._limits = limits
         self._stopped = stopped
+        self._times = Counter(layer.descriptor.digest for layer in source.layers)
+        self._documents_bytes = 0
+        self._lock = Lock()
 
     def read(self, layer: SourceLayer) -> LayerContent:
         subject = str(layer.descriptor.digest)
@@ -85,6 +90,7 @@ class _Reader:
             content = None if self._kept is None else self._kept.find(layer.descriptor.digest)
             if content is not None:
                 self._check(content, layer)
+                self._count(content)
                 self._emit(Finished("inspect", subject, "reused"))
                 return content
             with self._source.open(layer) as stream:
@@ -96,6 +102,7 @@ class _Reader:
                     emit=self._emit,
                     where=self._source.reference,
                 )
+            self._count(content)
         except BaseException:
             self._emit(Finished("inspect", subject, "failed"))
             raise
@@ -103,6 +110,22 @@ class _Reader:
             self._kept.put(content)
         self._emit(Finished("inspect", subject, "done"))
         return content
+
+    def _count(self, content: LayerContent) -> None:
+        """Add what a layer says about owners; it is looked at as often as the image has the layer.
+
+        Whether the sum is too large does not depend on the order in which layers are read.
+        """
+        bytes_ = sum(len(data) for _, data in content.documents)
+        with self._lock:
+            self._documents_bytes += bytes_ * self._times[content.digest]
+            too_large = self._documents_bytes > self._limits.documents_bytes
+        if too_large:
+            raise InvalidLayer(
+                "has more than "
+                f"{self._limits.documents_bytes} bytes of package databases in its layers",
+                where=self._source.reference,
+            )
 
     def _check(self, content: LayerContent, layer: SourceLayer) -> None:
         """Hold what was read before to what this image's configuration says."""
