@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,10 +64,11 @@ def show_history(
         for one in remembered
         if (not variants or one.variant in variants) and platform in (None, one.platform)
     ]
-    if remembered and not builds:
-        raise _nothing_of(place, remembered, variants, platform)
     if html is not None:
         _write_page(html, place, builds, settings, variants, platform, access)
+    if remembered and not builds and not settings.json:
+        sys.stdout.write(_others(remembered, variants, platform) + "\n")
+        return
     _write(builds, settings, markdown=markdown)
 
 
@@ -94,21 +94,13 @@ def builds_of(image: str | None, inspection: Inspection, emit: Emit) -> list[Pas
     return [one for one in builds if (one.variant, one.platform) == shown]
 
 
-def _nothing_of(
-    place: str,
-    remembered: Sequence[PastBuild],
-    variants: tuple[str, ...],
-    platform: Platform | None,
-) -> NoHistory:
+def _others(
+    remembered: Sequence[PastBuild], variants: tuple[str, ...], platform: Platform | None
+) -> str:
+    """Say that other builds are remembered than those of ``variants`` for ``platform``."""
     wanted = " ".join([*variants, *([f"for {platform}"] if platform else [])])
-    known = sorted({(one.variant, str(one.platform)) for one in remembered})
-    shown = ", ".join(f"{variant} for {for_}" for variant, for_ in known)
-    variant, for_ = known[0]
-    return NoHistory(
-        f"remembers no build of {wanted}; it has {shown}",
-        where=place,
-        hint=f"--variant {shlex.quote(variant)} --platform {for_}",
-    )
+    known = sorted({f"{one.variant} for {one.platform}" for one in remembered})
+    return f"no builds of {wanted} are remembered; there are builds of {', '.join(known)}"
 
 
 def _history_of(root: Path, place: str) -> Path:
