@@ -127,7 +127,7 @@ def pull_text(one: Difference, before: str) -> str:
     if one.pull.transfer_bytes == 0:
         return f"{pulls} nothing: it is the same image"
     layers = len({layer.digest for layer in one.after.layers})
-    rest = "and the documents that name them" if one.pull.layers else "the documents alone"
+    rest = "manifest and configuration" if one.pull.layers else "the documents alone"
     size = format_bytes(one.pull.transfer_bytes)
     return f"{pulls} {size}: {one.pull.layers} of {layers} layers, {rest}"
 
