@@ -70,7 +70,7 @@ def test_a_dependency_that_grew_is_named_and_one_that_shrank_passes(grown: Any) 
     before = f"oci:{grown.root}/before"
     ran = grown.run("compare", before, str(grown.root), "--fail-growth", "10", status=1)
     assert re.search(r"~ beta 1.0 → 2.0 .* \+6\d\.\d kB", ran.out)
-    assert re.search(r"pulls \d+\.\d kB: 2 of \d layers, and the documents", ran.out)
+    assert re.search(r"pulls \d+\.\d kB: 2 of \d layers, manifest and configuration", ran.out)
     assert "error[limit-broken]" in ran.err
     assert re.search(r"grew by 6\d\.\d kB \(\+\d+\.\d %\) to \d+\.\d kB transfer", ran.err)
     first = ran.err.partition("what grew most:")[2].strip().splitlines()[0]

@@ -83,7 +83,7 @@ def test_what_the_output_says(text: str, name: str, tags: tuple[str, ...]) -> No
     ("text", "hint"),
     [
         ("registry:", "registry:REF"),
-        ("registry:example.org/App", "use 'app'"),
+        ("registry:example.org/App", "use 'example.org/app'"),
         ("registry:example.org/app:", "write HOST/NAME[:TAG]"),
         ("registry:example.org/app@sha256:" + "0" * 64, "write example.org/app:TAG"),
         ("registry:https://example.org/app", "use 'example.org/app'"),
