@@ -171,6 +171,13 @@ def test_a_configuration_that_promises_another_archive_is_refused(store: Store) 
     assert {one.outcome for one in events if isinstance(one, Finished)} == {"failed"}
 
 
+def test_a_layer_that_is_there_twice_is_held_to_both_promises() -> None:
+    right, other = Digest.of(LOWER), Digest.of(b"other")
+    for diff_ids in ([other, right], [right, other]):
+        with pytest.raises(InvalidLayer, match="not what its configuration promises"):
+            read(MadeSource(LOWER, LOWER, diff_ids=diff_ids))
+
+
 def test_the_first_failure_stops_the_others(store: Store) -> None:
     big = tar_of_members([tar_member(f"f{n}", bytes(1_000_000)) for n in range(40)])
     events: list[Event] = []

@@ -58,7 +58,25 @@ def read_layers(
         error = None if one.cancelled() else one.exception()
         if error is not None and not isinstance(error, _Stopped):
             raise error
-    return tuple(found[layer.descriptor.digest].result() for layer in source.layers)
+    return tuple(
+        _promised(found[layer.descriptor.digest].result(), layer, source.reference)
+        for layer in source.layers
+    )
+
+
+def _promised(content: LayerContent, layer: SourceLayer, where: str) -> LayerContent:
+    """Return ``content`` if it is what the configuration says of ``layer``.
+
+    Who read it may have been told something else: another image that has it, or another place of
+    it in this one.
+    """
+    if content.diff_id != layer.diff_id:
+        raise InvalidLayer(
+            f"layer {content.digest} is not what its configuration promises: it unpacks to "
+            f"{content.diff_id}, not to {layer.diff_id}",
+            where=where,
+        )
+    return content
 
 
 class _Reader:
@@ -84,7 +102,7 @@ class _Reader:
         try:
             content = None if self._kept is None else self._kept.find(layer.descriptor.digest)
             if content is not None:
-                self._check(content, layer)
+                _promised(content, layer, self._source.reference)
                 self._emit(Finished("inspect", subject, "reused"))
                 return content
             with self._source.open(layer) as stream:
@@ -103,15 +121,6 @@ class _Reader:
             self._kept.put(content)
         self._emit(Finished("inspect", subject, "done"))
         return content
-
-    def _check(self, content: LayerContent, layer: SourceLayer) -> None:
-        """Hold what was read before to what this image's configuration says."""
-        if content.diff_id != layer.diff_id:
-            raise InvalidLayer(
-                f"layer {content.digest} is not what its configuration promises: it unpacks to "
-                f"{content.diff_id}, not to {layer.diff_id}",
-                where=self._source.reference,
-            )
 
     def _advance(self, subject: str) -> Callable[[int], None]:
         def advance(count: int) -> None:
