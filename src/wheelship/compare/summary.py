@@ -102,7 +102,7 @@ class Summary:
         kinds = (KindSummary(kind, row.sizes, row.files) for kind, row in by_kind(contents).items())
         return cls(
             reference=_encodable(contents.reference),
-            variant=dict(contents.config.labels).get(_VARIANT_LABEL, ""),
+            variant=_encodable(dict(contents.config.labels).get(_VARIANT_LABEL, "")),
             platform=contents.config.platform,
             digest=contents.digest,
             transfer_known=contents.transfer_known,
