@@ -67,9 +67,17 @@ def test_what_stdout_has_no_characters_for_is_escaped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     build = {
-        **{"time": "2026-11-01T12:00:00Z", "name": "demo", "variant": "cpu", "seconds": 1},
-        **{"platform": "linux/amd64", "digest": f"sha256:{64 * '0'}", "layers": 2, "reused": 1},
-        **{"transfer_bytes": 10, "unpacked_bytes": 20, "fresh_bytes": 5},
+        "time": "2026-11-01T12:00:00Z",
+        "name": "demo",
+        "variant": "cpu",
+        "seconds": 1,
+        "platform": "linux/amd64",
+        "digest": f"sha256:{64 * '0'}",
+        "layers": 2,
+        "reused": 1,
+        "transfer_bytes": 10,
+        "unpacked_bytes": 20,
+        "fresh_bytes": 5,
     }
     past = [{**build, "schema": "wheelship.past-build/1", "transfer_bytes": 10**6}, build]
     path = tmp_path / "past.jsonl"

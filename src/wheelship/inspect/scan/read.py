@@ -16,10 +16,9 @@ from wheelship.archive.header import (
     Header,
     InvalidHeader,
     Override,
-    apply_pax,
     continues,
+    extend,
     parse_header,
-    text,
 )
 from wheelship.archive.unpacked import UnpackedStream
 from wheelship.archive.untar import InvalidLayer, UnsupportedLayer
@@ -57,7 +56,6 @@ _KINDS: dict[int, EntryKind] = {
     ord("5"): "directory",
     ord("6"): "device",
 }
-_PAX, _GLOBAL, _SOLARIS, _LONG_NAME, _LONG_TARGET = b"xgXLK"
 _ZEROS = bytes(BLOCK_BYTES)
 _HEAD_BYTES = 64
 _EMPTY = hashlib.sha256().digest()
@@ -183,13 +181,7 @@ class _Reading:
             raise _Refused(f"has an extended tar header that claims {header.size} bytes")
         content = self._spans.take(header.size)
         self._spans.skip(padding_of(header.size))
-        if header.kind in (_PAX, _SOLARIS):
-            return apply_pax(content, said)
-        if header.kind == _LONG_NAME:
-            return said._replace(name=text(content))
-        if header.kind == _LONG_TARGET:
-            return said._replace(target=text(content))
-        return said  # a global header: engines apply it to nothing
+        return extend(header, content, said)
 
     def _entry(self, header: Header, said: Override) -> None:
         entry_kind = _KINDS.get(header.kind)
