@@ -83,11 +83,13 @@ def open_archive(
         DiskFull: it is compressed, and too large for the workspace.
     """
     where = called if name is None else called.removesuffix(f":{name}")
-    try:
-        with regular_file(path) as file, _inflated(file, where, workspace, emit) as archive:
-            yield _read(read_members(archive, where), kind, name, wanted, where)
-    except FileNotFoundError as error:
-        raise NoImage("is no file", where=called) from error
+    with ExitStack() as resources:
+        try:
+            file = resources.enter_context(regular_file(path))
+        except FileNotFoundError as error:
+            raise NoImage("is no file", where=called) from error
+        archive = resources.enter_context(_inflated(file, where, workspace, emit))
+        yield _read(read_members(archive, where), kind, name, wanted, where)
 
 
 def _read(members: Members, kind: Kind, name: str | None, wanted: Wanted, where: str) -> ReadImage:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,14 +31,13 @@ class _Directory:
 
     @contextmanager
     def open(self, descriptor: Descriptor) -> Iterator[BlobStream]:
-        path = self._path(descriptor)
-        try:
-            with regular_file(path) as extent:
-                yield verified(extent, descriptor, str(self.path))
-        except FileNotFoundError as error:
-            raise InvalidImage(
-                f"lacks the blob {descriptor.digest}", where=str(self.path)
-            ) from error
+        where = str(self.path)
+        with ExitStack() as resources:
+            try:
+                extent = resources.enter_context(regular_file(self._path(descriptor)))
+            except FileNotFoundError as error:
+                raise InvalidImage(f"lacks the blob {descriptor.digest}", where=where) from error
+            yield verified(extent, descriptor, where)
 
     def _path(self, descriptor: Descriptor) -> Path:
         return self.path / "blobs" / "sha256" / descriptor.digest.hex
