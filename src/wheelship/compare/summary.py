@@ -7,7 +7,6 @@ compared at once and a baseline is a file of some kilobytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,7 +15,7 @@ from wheelship.inspect.model import Contents, Inspection, Owner, Sizes
 from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
 
-__all__ = ["Blob", "KindSummary", "LayerSummary", "OwnerSummary", "Summary", "total"]
+__all__ = ["Blob", "KindSummary", "LayerSummary", "OwnerSummary", "Summary"]
 
 _VARIANT_LABEL = "wheelship.variant"
 _LONGEST_STEP = 300
@@ -129,11 +128,6 @@ class Summary:
                 if one.owner.type in ("python", "debian")
             }
         )
-
-
-def total(sizes: Iterable[Sizes]) -> Sizes:
-    """Return the sum."""
-    return sum(sizes, Sizes())
 
 
 def _encodable(text: str) -> str:

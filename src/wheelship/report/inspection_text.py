@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import assert_never
 
+from wheelship.inspect.measure import MEASURES, Measure, measured
 from wheelship.inspect.model import Finding
 from wheelship.report.canvas import Canvas
 from wheelship.report.inspection_tables import (
@@ -18,7 +19,6 @@ from wheelship.report.inspection_tables import (
     paths_table,
 )
 from wheelship.report.inspection_view import COUNTED_BY_OTHERS, InspectionView
-from wheelship.report.measure import MEASURES, Measure, of
 from wheelship.report.size import format_bytes
 
 __all__ = ["inspection_text"]
@@ -99,7 +99,7 @@ def _header(view: InspectionView, canvas: Canvas) -> Iterator[str]:
 
 def _size(view: InspectionView, canvas: Canvas, measure: Measure) -> Iterator[str]:
     meaning = _MEANINGS[measure]
-    number = format_bytes(of(view.contents.sizes, measure))
+    number = format_bytes(measured(view.contents.sizes, measure))
     if measure not in view.measures:
         number, meaning = "unknown", "this place has the layers uncompressed"
     elif measure == "unpacked" and view.hidden.unpacked:
@@ -126,7 +126,7 @@ def _layers(view: InspectionView, canvas: Canvas, top: int, *, digests: bool) ->
 
 
 def _strip(view: InspectionView, canvas: Canvas) -> Iterator[str]:
-    sizes = [of(layer.sizes, view.measure) for layer in view.contents.layers]
+    sizes = [measured(layer.sizes, view.measure) for layer in view.contents.layers]
     if len(sizes) > 1:
         bar, numbers = canvas.strip(sizes, canvas.width - 2 * len(_MARGIN))
         yield _MARGIN + canvas.paint(bar, "blue")
@@ -149,7 +149,7 @@ def _waste(view: InspectionView, canvas: Canvas, top: int) -> Iterator[str]:
 
 def _finding(view: InspectionView, canvas: Canvas, one: Finding) -> Iterator[str]:
     about = "~" * one.estimate
-    size = f"{about}{format_bytes(of(one.sizes, view.measure))}"
+    size = f"{about}{format_bytes(measured(one.sizes, view.measure))}"
     title = f"{canvas.show(one.title)} ({one.code})"
     indent = " " * (len(_MARGIN) + 10 + 2)
     room = max(canvas.width - len(indent), 20)
@@ -157,7 +157,8 @@ def _finding(view: InspectionView, canvas: Canvas, one: Finding) -> Iterator[str
     yield f"{_MARGIN}{canvas.paint(f'{size:>10}', 'yellow', 'bold')}  {canvas.paint(first, 'bold')}"
     yield from (indent + canvas.paint(line, "bold") for line in more)
     sizes = ", ".join(
-        f"{about}{format_bytes(of(one.sizes, measure))} {measure}" for measure in view.measures
+        f"{about}{format_bytes(measured(one.sizes, measure))} {measure}"
+        for measure in view.measures
     )
     for text in (sizes, canvas.show(one.reason)):
         yield from (indent + line for line in _wrap(text, room))

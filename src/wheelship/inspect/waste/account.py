@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from wheelship.inspect.measure import total
 from wheelship.inspect.model import Finding, Item, Sizes
 from wheelship.inspect.waste.model import Claim, Part, Rule
 
@@ -44,14 +45,14 @@ class Account:
             if sizes.unpacked or sizes.transfer:
                 taken[id(part.item)] = sizes
                 places[part.place] += sizes.unpacked
-        total = sum(taken.values(), Sizes())
-        if not taken or total.unpacked < rule.minimum_bytes:
+        saved = total(taken.values())
+        if not taken or saved.unpacked < rule.minimum_bytes:
             return None
         for part in claim.parts:
             if (key := id(part.item)) in taken:
                 self._take(part, taken.pop(key))
         ranked = sorted(places.items(), key=lambda one: (-one[1], one[0]))
-        return _finding(rule, claim, total, tuple(place for place, _ in ranked[:_MOST_PLACES]))
+        return _finding(rule, claim, saved, tuple(place for place, _ in ranked[:_MOST_PLACES]))
 
     def _goes(self, item: Item, listed: set[int]) -> bool:
         """Tell whether the content goes when what is listed goes: no other name keeps it."""
@@ -62,11 +63,7 @@ class Account:
     def _left(self, part: Part) -> Sizes:
         sizes = part.item.sizes
         taken = self._taken.get(id(part.item), Sizes())
-        left = Sizes(
-            sizes.transfer - taken.transfer,
-            sizes.unpacked - taken.unpacked,
-            sizes.effective - taken.effective,
-        )
+        left = sizes - taken
         if part.bytes is None:
             return left
         whole = max(part.item.entry.size_bytes, 1)
