@@ -7,8 +7,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wheelship.archive.blob import Undecodable, UnknownPacking
-from wheelship.archive.decompress import ByteStream
+from wheelship.archive.blob import ByteStream, Undecodable, UnknownPacking
 from wheelship.archive.header import (
     BLOCK_BYTES,
     EXTENDED,
