@@ -12,6 +12,7 @@ from wheelship.inspect.waste.subject import Subject
 
 __all__ = ["RULE"]
 
+_UNUSED = "no package and no program in the image is known to use a GPU"
 _WRITTEN = {"cuda": "CUDA", "rocm": "ROCm"}
 
 
@@ -20,8 +21,15 @@ def _find(subject: Subject) -> Iterator[Claim]:
     known = _known(subject, software)
     if known is None:
         return
+    # A base image is made for programs yet to come; wheels are for those beside them.
+    wheels_only = known == _UNUSED
     for accelerator, written in _WRITTEN.items():
-        items = [item for item in subject.files if software.of(item) == accelerator]
+        items = [
+            item
+            for item in subject.files
+            if software.of(item) == accelerator
+            and (not wheels_only or subject.site_of(item.entry.path))
+        ]
         # What a package ships beside its host code, the other build would not have, and more.
         builds = sorted(
             {
@@ -57,7 +65,7 @@ def _known(subject: Subject, software: DeviceSoftware) -> str | None:
         return None
     torch = next((one for one in subject.python_owners if one.name == "torch"), None)
     if torch is None:
-        return "no package and no program in the image is known to use a GPU"
+        return None if "NVIDIA_VISIBLE_DEVICES" in subject.environment else _UNUSED
     if (label_of(torch) or "").startswith("cpu"):
         return f"{named(torch)} is a build for CPUs, and nothing else in the image uses a GPU"
     return None
@@ -70,10 +78,11 @@ RULE = Rule(
     "and NVIDIA's `libcublas…`), the trees `/usr/local/cuda*` and `/opt/rocm*`, and shared "
     "libraries by name (`libtorch_cuda.so`). They are waste when the image is said to be for CPUs "
     "(`--accelerator cpu`, or the variant says so), when torch's version ends in `+cpu` and "
-    "nothing else in the image is known to use a GPU, or when nothing at all is. A package that "
-    "loads such libraries by itself (ctranslate2, tensorflow, vllm and others), a library with "
-    "device code, and a compiled program of no package all count as users, and then only what was "
-    "said decides.",
+    "nothing else in the image is known to use a GPU. Where there is no torch and nothing at all "
+    "is known to, those of the wheels are, unless `NVIDIA_VISIBLE_DEVICES` is set; a base image "
+    "with CUDA and no program yet is left alone. A package that loads such libraries by itself "
+    "(ctranslate2, tensorflow, vllm and others), a library with device code, and a compiled "
+    "program of no package all count as users, and then only what was said decides.",
     fix="Install the builds for CPUs before anything that requires torch; wheelship's variant "
     '`accelerator = "cpu"` does, and refuses the others.',
     minimum_bytes=1_000_000,

@@ -72,7 +72,7 @@ RULE = Rule(
     about="`/usr/lib/debug`, files that end in `.debug`, `.dwo` or `.dwp`; and the sections "
     "`.debug_*`, `.symtab` and `.strtab` of programs and libraries that have at least 1 MB of "
     "them. Of a part of a file the unpacked bytes are exact and the transfer bytes its share by "
-    "size, so the second is an estimate.",
+    "size: an estimate, and a high one, because symbols compress well.",
     fix="`strip --strip-unneeded` in the `RUN` that installs; packages without `-dbg`.",
     minimum_bytes=5_000_000,
     find=_find,

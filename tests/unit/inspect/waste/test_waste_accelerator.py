@@ -6,6 +6,8 @@ from __future__ import annotations
 import pytest
 
 from wheelship.inspect.model import DeviceFacts, Expectation, Owner
+from wheelship.oci.config import ImageConfig
+from wheelship.oci.platform import Platform
 from wheelship.testing.inspection import Made
 from wheelship.testing.waste import waste
 
@@ -68,6 +70,17 @@ def test_is_silent_while_something_may_use_it(user: Made) -> None:
 
 def test_is_silent_in_an_image_for_gpus() -> None:
     assert waste(CODE, [CPU_TORCH, CUBLAS], expectation=Expectation(accelerator="cuda")) == []
+
+
+def test_without_torch_only_wheels_are_judged() -> None:
+    """A base image with CUDA is made for programs that are yet to come."""
+    assert waste(CODE, [SYSTEM]) == []
+    (found,) = waste(CODE, [SYSTEM, CUBLAS])
+    assert found.paths == (CUBLAS.path,)
+    config = ImageConfig(
+        platform=Platform("amd64"), diff_ids=(), env=(("NVIDIA_VISIBLE_DEVICES", "all"),)
+    )
+    assert waste(CODE, [SYSTEM, CUBLAS], config=config) == []
 
 
 def test_rocm_counts_apart() -> None:
