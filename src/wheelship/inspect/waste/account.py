@@ -38,8 +38,14 @@ class Account:
         listed = {id(part.item) for part in claim.parts}
         taken: dict[int, Sizes] = {}
         places: Counter[str] = Counter()
+        goes: dict[tuple[int, str], bool] = {}
         for part in claim.parts:
-            if id(part.item) in taken or not self._goes(part.item, listed):
+            if id(part.item) in taken:
+                continue
+            content = _content_of(part.item)
+            if content not in goes:
+                goes[content] = self._goes(content, listed)
+            if not goes[content]:
                 continue
             sizes = self._left(part)
             if sizes.unpacked or sizes.transfer:
@@ -54,11 +60,9 @@ class Account:
         ranked = sorted(places.items(), key=lambda one: (-one[1], one[0]))
         return _finding(rule, claim, saved, tuple(place for place, _ in ranked[:_MOST_PLACES]))
 
-    def _goes(self, item: Item, listed: set[int]) -> bool:
+    def _goes(self, content: tuple[int, str], listed: set[int]) -> bool:
         """Tell whether the content goes when what is listed goes: no other name keeps it."""
-        path = item.entry.target if item.entry.kind == "hardlink" else item.entry.path
-        others = self._names.get((item.layer, path), ())
-        return all(id(other) in listed for other in others)
+        return all(id(other) in listed for other in self._names.get(content, ()))
 
     def _left(self, part: Part) -> Sizes:
         sizes = part.item.sizes
@@ -79,6 +83,12 @@ class Account:
         self._taken[key] = self._taken.get(key, Sizes()) + sizes
         if part.bytes is None:
             self.whole.add(key)
+
+
+def _content_of(item: Item) -> tuple[int, str]:
+    """Return what all names of one content have in common: its layer, and the first of them."""
+    path = item.entry.target if item.entry.kind == "hardlink" else item.entry.path
+    return item.layer, path
 
 
 def _finding(rule: Rule, claim: Claim, sizes: Sizes, places: tuple[str, ...]) -> Finding:
