@@ -146,7 +146,9 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
             hint="--size unpacked, or name the image as registry:REF",
         )
     if html is not None:
-        _write_page(html, inspection)
+        from wheelship.cli.page import write_page
+
+        write_page(html, inspection)
     if settings.json:
         from wheelship.report.inspection_json import inspection_document
 
@@ -182,13 +184,3 @@ def _show(
 
     canvas = stdout_canvas(settings)
     sys.stdout.write(inspection_text(view, canvas, by=by, top=rows, depth=depth) + "\n")
-
-
-def _write_page(path: Path, inspection: Inspection) -> None:
-    from wheelship.files.write import write_file
-    from wheelship.report.page.make import inspection_page
-    from wheelship.store.errors import disk_errors
-
-    with disk_errors(path.parent, "--html FILE"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_file(path, inspection_page(inspection).encode("utf-8", "backslashreplace"))

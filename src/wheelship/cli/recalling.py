@@ -106,10 +106,8 @@ def _write_page(
     platform: Platform | None,
     access: Access,
 ) -> None:
-    from wheelship.files.write import write_file
+    from wheelship.cli.page import write_page
     from wheelship.inspect.model import Expectation
-    from wheelship.report.page.make import inspection_page
-    from wheelship.store.errors import disk_errors
 
     with ProgressView(settings) as view:
         inspection = inspected(
@@ -121,6 +119,4 @@ def _write_page(
             view=view,
             access=access,
         )
-    with disk_errors(path.resolve().parent, "--html FILE"):
-        page = inspection_page(inspection, history=builds)
-        write_file(path, page.encode("utf-8", "backslashreplace"))
+    write_page(path, inspection, builds)
