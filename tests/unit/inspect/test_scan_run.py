@@ -197,5 +197,26 @@ def test_limits_reach_the_layers() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("limits", "what"),
+    [
+        (Limits(entries=9), "more than 9 entries together"),
+        (Limits(name_bytes=110), "more than 110 characters of names together"),
+        (Limits(document_bytes=19), "more than 19 bytes of documents together"),
+    ],
+)
+def test_limits_are_for_all_layers_together_however_often_they_are_named(
+    limits: Limits, what: str, store: Store
+) -> None:
+    assert read(MadeSource(LOWER), store)
+    for kept in (None, KeptContents(store)):
+        with pytest.raises(InvalidLayer, match=what):
+            read_layers(
+                MadeSource(LOWER, LOWER), kept=kept, emit=lambda _: None, jobs=1, limits=limits
+            )
+        one = MadeSource(LOWER)
+        assert read_layers(one, kept=kept, emit=lambda _: None, jobs=1, limits=limits)
+
+
 def test_an_image_without_layers() -> None:
     assert read(MadeSource()) == ()

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from threading import Event as Flag
+from threading import Lock
 
 from wheelship.archive.untar import InvalidLayer
 from wheelship.events import Advanced, Emit, Finished, Started
@@ -95,6 +97,9 @@ class _Reader:
         self._emit = emit
         self._limits = limits
         self._stopped = stopped
+        self._times = Counter(layer.descriptor.digest for layer in source.layers)
+        self._sums = Counter[str]()
+        self._lock = Lock()
 
     def read(self, layer: SourceLayer) -> LayerContent:
         subject = str(layer.descriptor.digest)
@@ -103,6 +108,7 @@ class _Reader:
             content = None if self._kept is None else self._kept.find(layer.descriptor.digest)
             if content is not None:
                 _promised(content, layer, self._source.reference)
+                self._count(content)
                 self._emit(Finished("inspect", subject, "reused"))
                 return content
             with self._source.open(layer) as stream:
@@ -114,6 +120,7 @@ class _Reader:
                     emit=self._emit,
                     where=self._source.reference,
                 )
+            self._count(content)
         except BaseException:
             self._emit(Finished("inspect", subject, "failed"))
             raise
@@ -121,6 +128,25 @@ class _Reader:
             self._kept.put(content)
         self._emit(Finished("inspect", subject, "done"))
         return content
+
+    def _count(self, content: LayerContent) -> None:
+        """Hold what all layers have together, each as often as it is there, to the limits."""
+        sizes = {
+            "entries": len(content.entries),
+            "characters of names": sum(len(one.path) + len(one.target) for one in content.entries),
+            "bytes of documents": sum(len(document) for _, document in content.documents),
+        }
+        limits = (self._limits.entries, self._limits.name_bytes, self._limits.document_bytes)
+        times = self._times[content.digest]
+        with self._lock:
+            self._sums.update({what: times * size for what, size in sizes.items()})
+            sums = [self._sums[what] for what in sizes]
+        for what, found, limit in zip(sizes, sums, limits, strict=True):
+            if found > limit:
+                raise InvalidLayer(
+                    f"the layers have more than {limit} {what} together",
+                    where=self._source.reference,
+                )
 
     def _advance(self, subject: str) -> Callable[[int], None]:
         def advance(count: int) -> None:
