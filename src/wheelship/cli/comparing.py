@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Iterator
@@ -84,14 +85,18 @@ class Done:
         Raises:
             LimitBroken: the causes are named.
         """
-        self._write()
+        try:
+            self._write()
+            sys.stdout.flush()  # in a log, the verdict comes last
+        except BrokenPipeError:
+            # Who reads no more of it still wants the verdict: `compare … | head` is a gate, too.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not self.comparison.breaches:
             if self.call.save is not None:
                 _save(self.call.save, [one.image for one in self.comparison.subjects])
             return
         if self.settings.json:
             raise click.exceptions.Exit(LimitBroken.exit_status)
-        sys.stdout.flush()  # in a log, the verdict comes last
         raise self._broken()
 
     def _write(self) -> None:
@@ -126,14 +131,30 @@ class Done:
             f"{image_name(one.image)}: {breach_text(one)}" if several else breach_text(one)
             for one in breaches
         ]
-        again = ["wheelship", "compare", *self.call.images]
-        if self.call.baseline is not None:
-            again += ["--baseline", str(self.call.baseline)]
-        hint = f"see all that changed: {shlex.join(again)} --top {_MORE_ROWS}"
+        hint = self._more()
         if self.call.save is not None:
             hint += f"\nnothing was saved to {self.call.save}"
         where = None if several else names[0]
         return LimitBroken("\n".join(texts), where=where, hint=hint)
+
+    def _more(self) -> str:
+        """Return how to see more: what changed, or what there is where nothing was compared."""
+        images, chosen = self.call.images, []
+        for name in self.call.variants:
+            chosen += ["--variant", name]
+        if self.call.platform is not None:
+            chosen += ["--platform", str(self.call.platform)]
+        if self.call.baseline is not None:
+            chosen += ["--baseline", str(self.call.baseline)]
+        if self.call.baseline is None and len(images) == 1 and _project_of(images[0]) is None:
+            again = ["wheelship", "inspect", *images, *chosen, "--by", "package"]
+            return f"see what it is made of: {shlex.join(again)}"
+        again = ["wheelship", "compare", *images, *chosen, "--top", str(_MORE_ROWS)]
+        what = "what there is" if self._has_nothing_before() else "all that changed"
+        return f"see {what}: {shlex.join(again)}"
+
+    def _has_nothing_before(self) -> bool:
+        return all(one.difference is None for one in self.comparison.subjects)
 
 
 def compare(call: Call, settings: Settings, view: ProgressView) -> Done:

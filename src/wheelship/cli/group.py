@@ -40,6 +40,20 @@ class _Commands(click.Group):
         "completion": "Write what a shell needs to complete commands and options.",
     }
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command that was called.
+
+        A pipe that nobody reads any more ends it as if it were done. click would end the program
+        with 1, which says that a gate failed.
+        """
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            if not _stdout_is_lost(error):  # some other pipe: a bug of ours
+                raise RuntimeError(str(error)) from error
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return ExitStatus.DONE
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
         return list(self.table)
@@ -103,8 +117,11 @@ def _stopped(end: BaseException, settings: Settings) -> int:
     return ended
 
 
-def _stdout_is_lost() -> bool:
+def _stdout_is_lost(error: Exception) -> bool:
     try:
+        if isinstance(error, OSError) and error.filename is None:
+            # Of a text that is longer than the buffer nothing is left in there to be flushed.
+            sys.stdout.write("\n")
         sys.stdout.flush()
     except OSError:
         return True
@@ -123,14 +140,11 @@ def run(argv: Sequence[str]) -> int:
         return _misused(error, as_json=settings.json or "--json" in _options(argv))
     except (click.Abort, KeyboardInterrupt, Terminated) as end:
         return _stopped(end, settings)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitStatus.DONE
     except WheelshipError as error:
         return render_failure(error, settings)
     except Exception as error:  # noqa: BLE001 - the outermost frame: anything here is our bug
         # A stdout that takes nothing is no bug: the end of the program says so.
-        return ExitStatus.DONE if _stdout_is_lost() else render_bug(error, settings)
+        return ExitStatus.DONE if _stdout_is_lost(error) else render_bug(error, settings)
     return status if isinstance(status, int) else ExitStatus.DONE
 
 

@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings
-from wheelship.errors import InputError
+from wheelship.errors import InputError, NetworkError
+from wheelship.source.location import Project, RegistryImage, parse_location
 
 if TYPE_CHECKING:
     from wheelship.events import Emit
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from wheelship.oci.config import ImageConfig
     from wheelship.oci.platform import Platform
     from wheelship.request.model import Variant
-    from wheelship.source.location import LayoutAt, Project
+    from wheelship.source.location import LayoutAt, Location
 
 __all__ = ["Access", "InvalidTarget", "inspected", "stated_expectation"]
 
@@ -102,7 +104,6 @@ def inspected(
     from wheelship.cli.services import engine_client, jobs, make_registry, native_platform
     from wheelship.inspect.run import inspect_image
     from wheelship.inspect.scan.kept import KeptContents
-    from wheelship.source.location import Project, parse_location
     from wheelship.source.open import SourceTools, open_image
     from wheelship.store.store import Store
 
@@ -118,9 +119,12 @@ def inspected(
             podman=engine_client(settings, "podman", access.podman),
             workspace=workspace,
         )
-        with open_image(
-            location, platform=platform, native=native_platform(), tools=tools, emit=view.emit
-        ) as source:
+        with (
+            _taken_for_a_name(image, location),
+            open_image(
+                location, platform=platform, native=native_platform(), tools=tools, emit=view.emit
+            ) as source,
+        ):
             reading = LayerReading(view.emit, [layer.descriptor.digest for layer in source.layers])
             found = inspect_image(
                 source,
@@ -131,6 +135,18 @@ def inspected(
             )
             reading.end()
             return found
+
+
+@contextmanager
+def _taken_for_a_name(image: str | None, location: Location) -> Iterator[None]:
+    """Say with a registry's failure why it was asked, where nothing but ``image`` said so."""
+    try:
+        yield
+    except NetworkError as error:
+        if isinstance(location, RegistryImage) and not (image or "").startswith("registry:"):
+            taken = f"no path here is called {image}, so it was taken for registry:{image}"
+            error.hint = f"{error.hint}\n{taken}" if error.hint else taken
+        raise
 
 
 def _last_build(project: Project, emit: Emit) -> tuple[LayoutAt, Variant | None]:

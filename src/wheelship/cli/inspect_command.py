@@ -139,16 +139,17 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
             view=view,
             access=Access(insecure=insecure, docker=docker, podman=podman, cached=not no_cache),
         )
+        if html is not None:
+            from wheelship.cli.page import write_page
+            from wheelship.cli.recalling import builds_of
+
+            write_page(html, inspection, builds_of(image, inspection, view.emit))
     if measure == "transfer" and not inspection.contents.transfer_known:
         raise NoTransferSize(
             "its layers lie here uncompressed, so nobody can tell what a pull would move",
             where=inspection.contents.reference,
             hint="--size unpacked, or name the image as registry:REF",
         )
-    if html is not None:
-        from wheelship.cli.page import write_page
-
-        write_page(html, inspection)
     if settings.json:
         from wheelship.report.inspection_json import inspection_document
 
@@ -183,4 +184,5 @@ def _show(
     from wheelship.report.inspection_text import inspection_text
 
     canvas = stdout_canvas(settings)
-    sys.stdout.write(inspection_text(view, canvas, by=by, top=rows, depth=depth) + "\n")
+    text = inspection_text(view, canvas, by=by, top=rows, depth=depth, verbose=settings.verbose)
+    sys.stdout.write(text + "\n")

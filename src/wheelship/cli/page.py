@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``--html FILE``: the page about an image becomes a file."""
+"""Writes the page about an image, for each command that has ``--html FILE``."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ __all__ = ["write_page"]
 
 
 def write_page(path: Path, inspection: Inspection, history: Sequence[PastBuild] = ()) -> None:
-    """Write the page about ``inspection`` to ``path``; directories above it are made.
+    """Write the page about ``inspection`` to ``path``, with the course of builds in ``history``.
 
     Raises:
-        DiskFull, NotWritable: the disk refuses.
+        NotWritable, DiskFull: it cannot be written there.
     """
     from wheelship.files.write import write_file
     from wheelship.report.page.make import inspection_page
     from wheelship.store.errors import disk_errors
 
-    with disk_errors(path.parent, "--html FILE"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        page = inspection_page(inspection, history=history)
-        write_file(path, page.encode("utf-8", "backslashreplace"))
+    page = inspection_page(inspection, history=history).encode("utf-8", "backslashreplace")
+    directory = path.resolve().parent
+    with disk_errors(directory, "--html FILE"):
+        directory.mkdir(parents=True, exist_ok=True)
+        write_file(path, page)

@@ -15,15 +15,17 @@ from wheelship.cli.place import read_project
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings
 from wheelship.cli.terminal import encodable, stdout_canvas
-from wheelship.errors import InputError
+from wheelship.errors import InputError, WheelshipError
+from wheelship.events import Emit, Warned
 from wheelship.history.file import read
 from wheelship.request.place import is_project
 
 if TYPE_CHECKING:
     from wheelship.history.model import PastBuild
+    from wheelship.inspect.model import Inspection
     from wheelship.oci.platform import Platform
 
-__all__ = ["NoHistory", "show_history"]
+__all__ = ["NoHistory", "builds_of", "show_history"]
 
 
 class NoHistory(InputError):
@@ -63,6 +65,28 @@ def show_history(
     if html is not None:
         _write_page(html, place, builds, settings, variants, platform, access)
     _write(builds, settings, markdown=markdown)
+
+
+def builds_of(image: str | None, inspection: Inspection, emit: Emit) -> list[PastBuild]:
+    """Return the past builds of what was inspected; none where ``image`` is no project.
+
+    They are those of its variant and platform. A history that cannot be read is a warning: nothing
+    else about the image depends on it.
+    """
+    place = Path(image or ".")
+    if not is_project(place):
+        return []
+    path = read_project(place.resolve()).history
+    if path is None:
+        return []
+    try:
+        builds = read(path)
+    except WheelshipError as error:
+        message = f"the course of builds is not shown: {error.where} {error.message}"
+        emit(Warned("history-not-shown", message, error.hint))
+        return []
+    shown = (inspection.contents.variant, inspection.contents.config.platform)
+    return [one for one in builds if (one.variant, one.platform) == shown]
 
 
 def _history_of(root: Path, place: str) -> Path:

@@ -17,7 +17,6 @@ from wheelship.oci.platform import Platform
 
 __all__ = ["Blob", "KindSummary", "LayerSummary", "OwnerSummary", "Summary"]
 
-_VARIANT_LABEL = "wheelship.variant"
 _LONGEST_STEP = 300
 """Characters kept of the command that made a layer; a RUN of BuildKit's may be a whole script."""
 
@@ -101,7 +100,7 @@ class Summary:
         kinds = (KindSummary(kind, row.sizes, row.files) for kind, row in by_kind(contents).items())
         return cls(
             reference=_encodable(contents.reference),
-            variant=_encodable(dict(contents.config.labels).get(_VARIANT_LABEL, "")),
+            variant=_encodable(contents.variant),
             platform=contents.config.platform,
             digest=contents.digest,
             transfer_known=contents.transfer_known,

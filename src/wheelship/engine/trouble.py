@@ -55,16 +55,19 @@ def refuse_missing(client: Client | None, program: Program) -> Client:
     raise missing(f"there is no {program} command", hint=_NO_CLIENT[program] + _ARCHIVE)
 
 
-def trouble_of(client: Client, said: str) -> MachineError | None:
-    """Return the error that an engine's words ``said`` stand for; None when they say no more."""
+def trouble_of(client: Client, said: str, instead: str = _ARCHIVE) -> MachineError | None:
+    """Return the error that an engine's words ``said`` stand for; None when they say no more.
+
+    ``instead`` ends the hint: how to do without the engine.
+    """
     lower = said.lower()
     if any(word in lower for word in _FULL):
         hint = f"{client.program} system df\n{client.program} system prune"
         return EngineFull(f"the disk of {client.program} is full: {said}", hint=hint)
     if any(word in lower for word in _FORBIDDEN):
-        return EngineForbidden(said, hint=_JOIN[client.program] + _ARCHIVE)
+        return EngineForbidden(said, hint=_JOIN[client.program] + instead)
     if any(word in lower for word in _SILENT):
-        return client.missing(said, hint=_START[client.program] + _ARCHIVE)
+        return client.missing(said, hint=_START[client.program] + instead)
     return None
 
 

@@ -42,6 +42,8 @@ __all__ = [
     "Sizes",
 ]
 
+_VARIANT_LABEL = "wheelship.variant"
+
 EntryKind: TypeAlias = Literal[
     "file",
     "directory",
@@ -258,6 +260,11 @@ class Contents:
     sizes: Sizes
     transfer_known: bool = True
     documents: tuple[tuple[Digest, int], ...] = ()
+
+    @property
+    def variant(self) -> str:
+        """The variant that wheelship built, as the label says; empty of an image of others."""
+        return dict(self.config.labels).get(_VARIANT_LABEL, "")
 
     @property
     def content_bytes(self) -> int:

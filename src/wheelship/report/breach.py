@@ -13,6 +13,7 @@ from wheelship.report.delta import format_delta, format_percent
 from wheelship.report.excess import above_text
 from wheelship.report.printable import printable, shorten
 from wheelship.report.size import format_bytes
+from wheelship.report.step import step
 
 __all__ = ["Cause", "breach_line", "breach_text", "causes_of", "image_name", "owner_label"]
 
@@ -85,5 +86,5 @@ def _owner(change: OwnerChange, measure: Measure, *, grown: bool) -> Cause:
 
 
 def _layer(layer: LayerChange) -> Cause:
-    name = shorten(printable(layer.name or str(layer.digest)), _LONGEST_NAME)
+    name = shorten(printable(step(layer.name) or str(layer.digest)), _LONGEST_NAME)
     return Cause(name, f"{format_bytes(layer.after.unpacked)} unpacked")

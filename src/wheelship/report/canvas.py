@@ -86,10 +86,9 @@ class Canvas:
         bar, numbers = "", ""
         for turn, at in enumerate(shown):
             bar += shades[turn % len(shades)] * widths[at]
-            number = str(at)
-            numbers += (
-                number if len(number) < widths[at] or widths[at] == 1 == len(number) else ""
-            ).ljust(widths[at])
+            # A blank behind each: 1 and 2 side by side would read as 12.
+            number = str(at) if len(str(at)) < widths[at] + (at == shown[-1]) else ""
+            numbers += number.ljust(widths[at])
         return bar, numbers.rstrip()
 
     def stem(self, *, last: bool) -> str:

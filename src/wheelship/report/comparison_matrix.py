@@ -10,6 +10,7 @@ from wheelship.compare.summary import Summary
 from wheelship.inspect.measure import Measure, measured
 from wheelship.report.comparison_rows import By
 from wheelship.report.printable import printable
+from wheelship.report.step import step
 
 __all__ = ["MatrixRow", "Others", "matrix_rows"]
 
@@ -75,7 +76,7 @@ def _parts(
             yield kind.kind, printable(kind.kind), measured(kind.sizes, measure)
     else:
         for layer in image.layers:
-            label = printable(layer.created_by) or str(layer.digest)[:19]
+            label = printable(step(layer.created_by)) or str(layer.digest)[:19]
             key = layer.diff_id if by_archive else layer.digest
             yield str(key), label, measured(layer.sizes, measure)
 

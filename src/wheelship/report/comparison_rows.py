@@ -17,6 +17,7 @@ from wheelship.report.breach import owner_label
 from wheelship.report.delta import format_delta, format_percent
 from wheelship.report.printable import printable
 from wheelship.report.size import format_bytes
+from wheelship.report.step import step
 
 __all__ = [
     "UNKNOWN",
@@ -156,7 +157,7 @@ def _rows(one: Difference, by: By, measure: Measure) -> tuple[list[ChangeRow], i
     layers = ranked(one.layers, measure)
     rows = []
     for layer in layers:
-        label = printable(layer.name) or str(layer.digest)[:19]
+        label = printable(step(layer.name)) or str(layer.digest)[:19]
         before = None if layer.how == "added" else measured(layer.before, measure)
         after = None if layer.how == "removed" else measured(layer.after, measure)
         rows.append(ChangeRow(_sign(before, after), label, before, after))

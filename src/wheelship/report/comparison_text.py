@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from wheelship.compare.comparison import Comparison
@@ -67,7 +68,8 @@ def _blocks(
         yield "\n".join(_pair(one, canvas, names, by, chosen, top))
     for image in comparison.unmatched:
         sizes = ", ".join(f"{size_text(image, size)} {size}" for size in MEASURES)
-        yield f"{image_name(image)}: not in the baseline; {sizes}"
+        text = f"{image_name(image)}: not in the baseline; {sizes}"
+        yield "\n".join(textwrap.wrap(text, canvas.width, break_on_hyphens=False))
 
 
 def _pair(
@@ -95,10 +97,16 @@ def _pair(
         )
         yield line.rstrip()
     yield ""
-    yield f"  a machine that has {_of(names[0])} pulls {pull_text(one)}"
+    yield from _wrapped(f"a machine that has {_of(names[0])} pulls {pull_text(one)}", canvas)
     changes = changes_of(one, by, measure, top=top)
     yield ""
     yield from _changes(changes, canvas, names, by, measure)
+
+
+def _wrapped(text: str, canvas: Canvas) -> Iterator[str]:
+    """Yield a sentence in lines that begin two columns in."""
+    for line in textwrap.wrap(text, canvas.width - 2, break_on_hyphens=False):
+        yield f"  {line}"
 
 
 def _of(name: str) -> str:
@@ -179,7 +187,7 @@ def _many(
     together = _together(comparison)
     if together:
         yield ""
-        yield f"  {together}"
+        yield from _wrapped(together, canvas)
     rows, others = matrix_rows(images, by, measure, top=top)
     yield ""
     table = [

@@ -10,11 +10,12 @@ from typing import assert_never
 from wheelship.inspect.group import by_path
 from wheelship.inspect.measure import measured, total
 from wheelship.inspect.model import Finding, Sizes
-from wheelship.report.inspection_tables import Question, step
+from wheelship.report.inspection_tables import Question
 from wheelship.report.inspection_view import TYPES, InspectionView
 from wheelship.report.markdown import code, markup, prose, snippet
 from wheelship.report.share import share
 from wheelship.report.size import format_bytes
+from wheelship.report.step import NOT_SAID, step
 
 __all__ = ["inspection_markdown"]
 
@@ -83,10 +84,12 @@ def _head(view: InspectionView) -> Iterator[str]:
     sizes = [f"**{format_bytes(measured(contents.sizes, one))}** {one}" for one in view.measures]
     if not contents.transfer_known:
         sizes.insert(0, "transfer unknown")
+    layers = len(contents.layers)
     yield f"### {code(contents.reference, _NAME)}"
     yield ""
     yield (
-        f"{', '.join(sizes)}, in {len(contents.layers)} layers with {view.files:,} files, "
+        f"{', '.join(sizes)}, in {layers} layer{'s' * (layers != 1)} "
+        f"with {view.files:,} file{'s' * (view.files != 1)}, "
         f"for {contents.config.platform}"
     )
     if contents.digest is not None:
@@ -114,7 +117,7 @@ def _answer(view: InspectionView, by: Question, top: int, depth: int | None) -> 
         case "layer":
             rows = [
                 _Line(
-                    ("" if index < 0 else str(index), code(step(row.label), _NAME)),
+                    ("" if index < 0 else str(index), code(step(row.label) or NOT_SAID, _NAME)),
                     row.sizes,
                     row.files,
                 )
@@ -177,12 +180,14 @@ def _waste(view: InspectionView, top: int) -> Iterator[str]:
 
 
 def _finding(view: InspectionView, one: Finding) -> Iterator[str]:
+    counted = one.sizes != Sizes()
     about = "about " * one.estimate
-    size = format_bytes(measured(one.sizes, view.measure))
-    yield f"<details><summary>{about}{size}: {markup(one.title)} ({one.code})</summary>"
+    size = f"{about}{format_bytes(measured(one.sizes, view.measure))}" if counted else "not counted"
+    yield f"<details><summary>{size}: {markup(one.title)} ({one.code})</summary>"
     yield ""
     sizes = [f"{format_bytes(measured(one.sizes, measure))} {measure}" for measure in view.measures]
-    yield f"{prose(one.reason)} Saves {about}{', '.join(sizes)}."
+    saves = f". Saves {about}{', '.join(sizes)}." if counted else "."
+    yield prose(one.reason.removesuffix(".")) + saves
     yield ""
     if one.paths:
         yield from (f"- {code(view.place(path), _NAME)}" for path in one.paths[:_PATHS])

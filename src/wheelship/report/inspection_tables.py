@@ -14,6 +14,7 @@ from wheelship.report.canvas import Canvas, Ink
 from wheelship.report.inspection_tree import Branch
 from wheelship.report.inspection_view import TYPES, InspectionView
 from wheelship.report.sized_table import Heads, SizedRow, sized_table
+from wheelship.report.step import NOT_SAID, step
 
 __all__ = [
     "INKS",
@@ -23,7 +24,6 @@ __all__ = [
     "owners_tree",
     "packages_table",
     "paths_table",
-    "step",
 ]
 
 Question: TypeAlias = Literal["layer", "package", "path", "kind"]
@@ -36,21 +36,10 @@ INKS: dict[OwnerType, tuple[Ink, ...]] = {
     "image": ("dim",),
     "unknown": ("red",),
 }
-_SHELL = "/bin/sh -c "
 _LITTLE = 100  # what is below this part of the whole gets no line as the rest of a directory
 _ANY_CASE = 3
 _SEEN = 1000  # nor, below this one, as an owner beside others
 _DIGEST_CHARACTERS = 12  # as Docker shortens them
-
-
-def step(created_by: str) -> str:
-    """Return a row of the history without what its writer puts around the command."""
-    text = " ".join(created_by.split()).removesuffix(" # buildkit").removeprefix("wheelship: ")
-    before, shell, command = text.partition(_SHELL)
-    # Arguments of the build stand between: RUN |1 VERSION=3 /bin/sh -c make
-    if shell and (before in ("", "RUN ") or before.startswith(("|", "RUN |"))):
-        return command.removeprefix("#(nop)").strip()
-    return text
 
 
 def owners_tree(view: InspectionView, canvas: Canvas, *, top: int) -> list[str]:
@@ -126,7 +115,7 @@ def layers_table(
         digest = "" if index < 0 else view.contents.layers[index].digest.hex[:_DIGEST_CHARACTERS]
         number = "" if index < 0 else str(index)
         return SizedRow(
-            name=step(row.label) or "(not said)",
+            name=step(row.label) or NOT_SAID,
             stem=f"{number:>{width}} ",
             sizes=row.sizes,
             left=(digest,) if digests else (),

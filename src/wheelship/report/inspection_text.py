@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from wheelship.inspect.measure import MEASURES, Measure, measured
-from wheelship.inspect.model import Finding
 from wheelship.report.canvas import Canvas
 from wheelship.report.inspection_tables import (
     Question,
@@ -19,11 +18,11 @@ from wheelship.report.inspection_tables import (
     paths_table,
 )
 from wheelship.report.inspection_view import COUNTED_BY_OTHERS, InspectionView
+from wheelship.report.inspection_waste import waste_lines
 from wheelship.report.size import format_bytes
 
 __all__ = ["inspection_text"]
 
-_SHOWN_PATHS = 3
 _MEANINGS: dict[Measure, str] = {
     "transfer": "what a registry sends: compressed layers, manifest, configuration",
     "unpacked": "the layers' archives, with what later layers hide",
@@ -39,10 +38,12 @@ def inspection_text(
     by: Question | None = None,
     top: int = 12,
     depth: int | None = None,
+    verbose: bool = False,
 ) -> str:
     """Return the whole view, or with ``by`` the table that answers one question.
 
-    ``top`` bounds the rows of each table and the findings; ``depth`` the parts of paths.
+    ``top`` bounds the rows of each table and the findings; ``depth`` the parts of paths;
+    ``verbose`` has all that is known of each finding.
     """
     blocks = [list(_header(view, canvas))]
     if by is not None:
@@ -53,7 +54,7 @@ def inspection_text(
             owners,
             _layers(view, canvas, top, digests=False),
             _answer(view, canvas, "path", top, depth),
-            list(_waste(view, canvas, top)),
+            list(waste_lines(view, canvas, top=top, verbose=verbose)),
             list(_others(view, canvas)),
         ]
     return "\n\n".join("\n".join(lines) for lines in blocks)
@@ -84,7 +85,7 @@ def _title(view: InspectionView, canvas: Canvas, text: str) -> str:
 def _header(view: InspectionView, canvas: Canvas) -> Iterator[str]:
     contents = view.contents
     yield canvas.paint(canvas.show(contents.reference), "bold")
-    created = f", created {canvas.show(contents.config.created)}" if contents.config.created else ""
+    created = f", created {canvas.show(view.created)}" if view.created else ""
     yield f"{_MARGIN}{contents.config.platform}{created}"
     if contents.digest is not None:
         yield f"{_MARGIN}{contents.digest}"
@@ -131,49 +132,6 @@ def _strip(view: InspectionView, canvas: Canvas) -> Iterator[str]:
         bar, numbers = canvas.strip(sizes, canvas.width - 2 * len(_MARGIN))
         yield _MARGIN + canvas.paint(bar, "blue")
         yield _MARGIN + numbers
-
-
-def _waste(view: InspectionView, canvas: Canvas, top: int) -> Iterator[str]:
-    found = view.findings
-    if not found:
-        yield canvas.paint("waste", "bold") + ": none found"
-        return
-    first, *more = _wrap(f"waste: {view.wasted}", canvas.width)
-    yield canvas.paint("waste", "bold") + first.removeprefix("waste")
-    yield from (_MARGIN + line for line in more)
-    for one in found[:top]:
-        yield from _finding(view, canvas, one)
-    if len(found) > top:
-        yield f"{_MARGIN}and {len(found) - top} smaller ones"
-
-
-def _finding(view: InspectionView, canvas: Canvas, one: Finding) -> Iterator[str]:
-    about = "~" * one.estimate
-    size = f"{about}{format_bytes(measured(one.sizes, view.measure))}"
-    title = f"{canvas.show(one.title)} ({one.code})"
-    indent = " " * (len(_MARGIN) + 10 + 2)
-    room = max(canvas.width - len(indent), 20)
-    first, *more = _wrap(title, room) or [""]
-    yield f"{_MARGIN}{canvas.paint(f'{size:>10}', 'yellow', 'bold')}  {canvas.paint(first, 'bold')}"
-    yield from (indent + canvas.paint(line, "bold") for line in more)
-    sizes = ", ".join(
-        f"{about}{format_bytes(measured(one.sizes, measure))} {measure}"
-        for measure in view.measures
-    )
-    for text in (sizes, canvas.show(one.reason)):
-        yield from (indent + line for line in _wrap(text, room))
-    for path in one.paths[:_SHOWN_PATHS]:
-        yield indent + canvas.paint(canvas.fit(view.place(path), room).rstrip(), "dim")
-    if len(one.paths) > _SHOWN_PATHS:
-        yield indent + canvas.paint(f"and {len(one.paths) - _SHOWN_PATHS:,} more", "dim")
-    # Never wrapped: it may be there to be pasted.
-    for at, line in enumerate(one.fix.splitlines()):
-        lead = canvas.paint("fix: ", "cyan") if at == 0 else "     "
-        yield f"{indent}{lead}{canvas.show(line)}"
-
-
-def _wrap(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, break_on_hyphens=False)
 
 
 def _others(view: InspectionView, canvas: Canvas) -> Iterator[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -33,6 +34,8 @@ COUNTED_BY_OTHERS: dict[str, str] = {
 }
 """How other tools count, by their names."""
 
+_FRACTION = re.compile(r"(?<=:\d\d)\.\d+")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnerGroup:
@@ -60,6 +63,16 @@ class InspectionView:
     def whole(self) -> int:
         """The image's size, as it is measured here."""
         return measured(self.contents.sizes, self.measure)
+
+    @property
+    def ours(self) -> bool:
+        """Whether wheelship built the image, as its labels say."""
+        return bool(self.contents.variant)
+
+    @property
+    def created(self) -> str:
+        """When the image was made, to the second; empty where it does not say."""
+        return _FRACTION.sub("", self.contents.config.created or "")
 
     @property
     def measures(self) -> tuple[Measure, ...]:
@@ -124,13 +137,15 @@ class InspectionView:
     @cached_property
     def wasted(self) -> str:
         """How many findings there are, and what they amount to: no byte counts for two of them."""
-        count = len(self.findings)
-        about = "about " if any(one.estimate for one in self.findings) else ""
-        size = measured(total(one.sizes for one in self.findings), self.measure)
-        return (
-            f"{count} finding{'s' * (count != 1)}, {about}{format_bytes(size)} {self.measure}, "
-            f"{share(size, self.whole)} of the image"
-        )
+        counted = [one for one in self.findings if one.sizes != Sizes()]
+        size = measured(total(one.sizes for one in counted), self.measure)
+        about = "about " if any(one.estimate for one in counted) else ""
+        text = f"{len(counted)} finding{'s' * (len(counted) != 1)}"
+        if counted:
+            part = share(size, self.whole)
+            text += f", {about}{format_bytes(size)} {self.measure}, {part} of the image"
+        others = len(self.findings) - len(counted)
+        return f"{text}; {others} more not counted" if others else text
 
     def place(self, path: str) -> str:
         """Return how a place of waste is written: from the root, unless it is a package's name."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from wheelship.engine.client import MISSING, Client, Program, reason_of
+from wheelship.engine.trouble import trouble_of
 from wheelship.events import Advanced, Emit, Finished, Started
 from wheelship.source.archive import open_archive
 from wheelship.source.choose import Wanted
@@ -28,6 +29,7 @@ __all__ = ["open_engine_image"]
 
 _ASK_SECONDS = 60.0
 _LOOK_SECONDS = 0.2
+_INSTEAD = "\nwithout an engine: read it from its registry, registry:REF"
 _ABSENT = ("no such image", "no such object", "image not known", "unable to find", "not found")
 
 
@@ -45,7 +47,8 @@ def open_engine_image(
 
     Raises:
         NoImage: the engine has none of that name.
-        DockerMissing, PodmanMissing, DockerFailed, PodmanFailed: it cannot be asked.
+        DockerMissing, PodmanMissing, EngineForbidden, DockerFailed, PodmanFailed: it cannot be
+            asked.
         DiskFull: there is no room for the export.
         InvalidImage, UnsupportedImage, ImageLacksPlatform: as of archives.
     """
@@ -92,8 +95,13 @@ def _inspect(client: Client, name: str, called: str) -> tuple[str, int]:
                 where=called,
                 hint=f"{client.program} pull {name}",
             )
+        reason = shown(reason_of(said))
+        known = trouble_of(client, reason, _INSTEAD)
+        if known is not None:
+            known.where = called
+            raise known
         raise client.failed(
-            f"`{client.program} image inspect` failed: {shown(reason_of(said))}",
+            f"`{client.program} image inspect` failed: {reason}",
             where=called,
             hint=f"see whether {client.program} is well: {client.program} info",
         )

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from wheelship.errors import InputError, MachineError
+from wheelship.files.write import is_unfinished
 
 __all__ = [
     "DamagedStore",
@@ -87,10 +88,11 @@ def disk_errors(path: Path, instead: str = _STORE) -> Iterator[None]:
 
 
 def _cannot_be_made(error: OSError, path: Path) -> bool:
-    """Tell whether ``path`` is not there even after it was to be made, as below ``/proc``."""
-    name = error.filename
-    missing = error.errno == errno.ENOENT and name is not None
-    return missing and path.is_relative_to(Path(os.fsdecode(name)))
+    """Tell whether ``path`` or a new file cannot be made in spite of all, as below ``/proc``."""
+    if error.errno != errno.ENOENT or error.filename is None:
+        return False
+    name = Path(os.fsdecode(error.filename))
+    return path.is_relative_to(name) or is_unfinished(name.name)
 
 
 def _is_below(error: OSError, path: Path) -> bool:

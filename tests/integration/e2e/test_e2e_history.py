@@ -132,3 +132,23 @@ def test_a_line_is_what_its_schema_says(site: Any, path: Path) -> None:
     jsonschema.validate(document, json.loads(schema.read_text("utf-8")))
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document | {"seconds": "3"}, json.loads(schema.read_text("utf-8")))
+
+
+def test_the_page_about_a_project_draws_the_course_of_its_builds(site: Any, path: Path) -> None:
+    site.build()
+    (site.root / "demo.py").write_text("value = 2\n")
+    site.build()
+    other = path.read_text().splitlines()[0].replace('"variant":"cpu"', '"variant":"huge"')
+    assert "huge" in other
+    path.write_text(f"{path.read_text()}{other}\n")
+    drawn = 'class="chart"'
+    site.run("inspect", str(site.root), "--html=page.html")
+    page = Path("page.html").read_text("utf-8")
+    assert page.count(drawn) > 0
+    assert "huge" not in page, "another variant's builds are another image's"
+    site.run("inspect", f"oci:{site.root}/dist/demo", "--html=page.html")
+    assert drawn not in Path("page.html").read_text("utf-8"), "a layout has no history"
+    path.write_text("no history\n")
+    ran = site.run("inspect", str(site.root), "--html=page.html")
+    assert "warning[history-not-shown]" in ran.err
+    assert drawn not in Path("page.html").read_text("utf-8")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -162,3 +163,52 @@ def test_a_stdout_that_takes_nothing_is_said(options: list[str]) -> None:
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, text=True)
     assert ended.returncode == 5
     assert ended.stderr.startswith("error[output-lost]: stdout: cannot be written to: No space")
+
+
+LONG = """
+import sys
+from types import SimpleNamespace
+
+import click
+
+from wheelship.cli import group
+from wheelship.cli.main import entry
+from wheelship.cli.settings import common_options
+
+@click.command("build")
+@common_options
+def command():
+    {body}
+
+group.import_module = lambda _: SimpleNamespace(command=command)
+sys.argv = ["wheelship", "build", *sys.argv[1:]]
+entry()
+"""
+WRITES = "sys.stdout.write('x' * 1_000_000)"
+
+
+def run_long(body: str, stdout: int, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", "-c", LONG.format(body=body), *options]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, check=False, text=True)
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_long_text_that_stdout_does_not_take_is_no_bug(options: list[str]) -> None:
+    """Nothing of it is left in the buffer, so flushing succeeds."""
+    with Path("/dev/full").open("w") as full:
+        ended = run_long(WRITES, full.fileno(), *options)
+    assert ended.stderr.startswith("error[output-lost]: stdout: cannot be written to: No space")
+    assert ended.returncode == 5
+
+
+@pytest.mark.parametrize(("body", "status"), [(WRITES, 0), ("raise BrokenPipeError", 70)])
+def test_a_reader_that_left_is_no_broken_gate(body: str, status: int) -> None:
+    reading, writing = os.pipe()
+    if status == 0:
+        os.close(reading)
+    try:
+        ended = run_long(body, writing)
+    finally:
+        os.close(writing)
+    assert ended.returncode == status, ended.stderr
+    assert ("error[bug]" in ended.stderr) == (status != 0)

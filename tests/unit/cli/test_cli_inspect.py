@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,26 @@ def test_wrong_options_are_usage_errors(
     assert main(["inspect", *arguments]) == 2
     shown = capsys.readouterr()
     assert says in shown.err or says in json.loads(shown.out)["error"]["message"]
+
+
+@pytest.mark.parametrize("prefix", ["", "registry:"])
+def test_a_name_that_was_guessed_is_said_to_be(
+    prefix: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who mistypes a path is not to look for a fault of the network."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WHEELSHIP_STORE", str(tmp_path / "store"))
+    with socket.socket() as closed:  # bound, and listening to nobody
+        closed.bind(("127.0.0.1", 0))
+        name = f"127.0.0.1:{closed.getsockname()[1]}/dist"
+        assert main(["inspect", f"{prefix}{name}", "--json"]) == 4
+    error = json.loads(capsys.readouterr().out)["error"]
+    guessed = f"no path here is called {name}, so it was taken for registry:{name}"
+    assert (guessed in error["hint"]) == (not prefix)
+    assert "check the network" in error["hint"]
 
 
 @pytest.mark.parametrize("image", [None, "oci:nowhere", "oci-archive:nowhere.tar", "./nowhere"])

@@ -102,6 +102,31 @@ def test_every_kind_of_fact_is_kept() -> None:
     assert unpack(pack(replace(content, entries=rows))) == replace(content, entries=rows)
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_what_all_layers_say_about_owners_is_bounded(store: Store, *, again: bool) -> None:
+    """A layer can be small and have a large database; an image can have a thousand such layers."""
+    layers = [
+        tar_of_members([tar_member(f"opt/{name}-1.dist-info/RECORD", b"," * 1000)])
+        for name in ("a", "b")
+    ]
+    source = MadeSource(*layers, layers[0], pack=gzip.compress)
+    if again:
+        read(source, store)
+
+    def read_with(limit: int) -> tuple[LayerContent, ...]:
+        return read_layers(
+            source,
+            kept=KeptContents(store) if again else None,
+            emit=lambda _: None,
+            jobs=2,
+            limits=Limits(documents_bytes=limit),
+        )
+
+    assert len(read_with(3000)) == 3
+    with pytest.raises(InvalidLayer, match="more than 2999 bytes of package databases"):
+        read_with(2999)
+
+
 @pytest.mark.parametrize("damage", ["flipped", "cut", "empty", "gone", "foreign"])
 def test_what_is_kept_and_damaged_is_read_anew(store: Store, damage: str) -> None:
     source = MadeSource(LOWER)
@@ -200,9 +225,9 @@ def test_limits_reach_the_layers() -> None:
 @pytest.mark.parametrize(
     ("limits", "what"),
     [
-        (Limits(entries=9), "more than 9 entries together"),
-        (Limits(name_bytes=110), "more than 110 characters of names together"),
-        (Limits(document_bytes=19), "more than 19 bytes of documents together"),
+        (Limits(entries=9), "more than 9 entries in its layers"),
+        (Limits(name_bytes=110), "more than 110 characters of names in"),
+        (Limits(documents_bytes=19), "more than 19 bytes of package databases"),
     ],
 )
 def test_limits_are_for_all_layers_together_however_often_they_are_named(

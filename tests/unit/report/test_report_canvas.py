@@ -49,7 +49,7 @@ def test_a_strip_fills_its_width_and_shows_what_has_room(parts: list[int], width
 
 def test_a_strip_is_numbered_where_there_is_room() -> None:
     assert WIDE.strip([50, 0, 50], 8) == ("████▓▓▓▓", "0   2")
-    assert PLAIN.strip([98, 1, 1], 6) == ("####=+", "0   12")
+    assert PLAIN.strip([98, 1, 1], 6) == ("####=+", "0    2")
 
 
 @pytest.mark.parametrize(

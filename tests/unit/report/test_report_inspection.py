@@ -15,14 +15,15 @@ import pytest
 from markdown_it import MarkdownIt
 
 from wheelship.inspect.measure import MEASURES, Measure
-from wheelship.inspect.model import Expectation, Inspection, Owner, Sizes
+from wheelship.inspect.model import Expectation, Finding, Inspection, Owner, Sizes
 from wheelship.report.canvas import Canvas
 from wheelship.report.inspection_json import inspection_document
 from wheelship.report.inspection_markdown import inspection_markdown
-from wheelship.report.inspection_tables import Question, step
+from wheelship.report.inspection_tables import Question
 from wheelship.report.inspection_text import inspection_text
 from wheelship.report.inspection_view import InspectionView
 from wheelship.report.printable import cells
+from wheelship.report.step import step
 from wheelship.testing.inspection import Made, make_contents, make_inspection
 from wheelship.testing.service_image import HOSTILE, make_service
 
@@ -124,7 +125,8 @@ def test_no_name_steers_the_terminal(by: Question | None, measure: Measure) -> N
         assert unicode or text.isascii()
         assert f"by {measure} size" in text
         for line in text.split("\n"):
-            assert cells(line) <= width or "sha256:" in line or line.lstrip().startswith("fix: ")
+            pasted = line.lstrip().startswith(("fix: ", "Dockerfile: "))
+            assert cells(line) <= width or "sha256:" in line or pasted
     assert "\\x1b" in inspection_text(InspectionView(make_service()), Canvas(width=200), top=99)
 
 
@@ -186,6 +188,91 @@ def test_a_fix_can_be_pasted_at_any_width() -> None:
     assert fix in inspection_text(InspectionView(make_service()), Canvas(width=60))
 
 
+def one_finding(**changes: Any) -> Inspection:
+    """Return an image with one finding, as the rules write them."""
+    finding = Finding(
+        code="test-suites",
+        title="Test suites",
+        reason=" ".join(f"word-{at}" for at in range(60)),
+        fix="Dockerfile: RUN rm -r tests\nwheelship: omit = { numpy = ['numpy/tests/*'] }",
+        sizes=Sizes(1000, 2000, 1500),
+        paths=("srv/tests", "srv/more", "srv/others", "srv/last"),
+    )
+    return make_inspection([Made("srv/tests", 1500)], findings=(replace(finding, **changes),))
+
+
+def built_by_wheelship(inspection: Inspection) -> Inspection:
+    config = replace(inspection.contents.config, labels=(("wheelship.variant", "cpu"),))
+    return replace(inspection, contents=replace(inspection.contents, config=config))
+
+
+def test_waste_is_short_until_more_is_asked_for() -> None:
+    view = InspectionView(one_finding())
+    canvas = Canvas(width=80)
+    short = inspection_text(view, canvas).partition("waste:")[2].partition("\n\n")[0]
+    lines = [line.strip() for line in short.splitlines()[1:]]
+    assert lines[0] == "2.0 kB  Test suites (test-suites)"
+    assert lines[2].endswith(" …")
+    assert lines[3:] == [
+        "/srv/tests and 3 more",
+        "Dockerfile: RUN rm -r tests",
+        "all sizes, places and advice: --verbose",
+    ]
+    long = inspection_text(view, canvas, verbose=True).partition("waste:")[2].partition("\n\n")[0]
+    assert "1.0 kB transfer, 2.0 kB unpacked, 1.5 kB effective" in long
+    assert "word-59" in long
+    assert "/srv/others\n" in long
+    assert "and 1 more" in long
+    assert "fix: Dockerfile: RUN rm -r tests\n" in long
+    assert "wheelship: omit" in long
+    assert "--verbose" not in long
+
+
+def test_advice_suits_who_built_the_image() -> None:
+    canvas = Canvas(width=80)
+    ours = inspection_text(InspectionView(built_by_wheelship(one_finding())), canvas)
+    assert "wheelship: omit = { numpy = ['numpy/tests/*'] }\n" in ours
+    assert "Dockerfile:" not in ours
+    only = one_finding(fix="Dockerfile: RUN rm -r tests")
+    text = inspection_text(InspectionView(built_by_wheelship(only)), canvas)
+    assert "Dockerfile: RUN rm -r tests" in text, "better than none"
+
+
+def test_what_was_not_counted_is_no_saving_of_nothing() -> None:
+    view = InspectionView(one_finding(sizes=Sizes(), estimate=True))
+    for verbose in (False, True):
+        text = inspection_text(view, Canvas(width=80), verbose=verbose)
+        assert "waste: 0 findings; 1 more not counted" in text
+        assert "not counted  Test suites (test-suites)" in text
+        assert "~" not in text
+        assert "0 B unpacked" not in text
+    markdown = inspection_markdown(view)
+    assert "<summary>not counted: Test suites (test-suites)" in markdown
+    assert "Saves" not in markdown
+
+
+def test_a_reason_ends_before_the_saving_begins() -> None:
+    for reason in ("nobody runs them", "nobody runs them."):
+        text = inspection_markdown(InspectionView(one_finding(reason=reason)))
+        assert "nobody runs them. Saves 1.0 kB transfer, " in text
+    assert "in 1 layer with 1 file, for linux/amd64" in text
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("2026-11-25T11:46:12.123456789Z", "2026-11-25T11:46:12Z"),
+        ("2026-11-25T11:46:12.5+01:00", "2026-11-25T11:46:12+01:00"),
+        ("1980-01-01T00:00:00Z", "1980-01-01T00:00:00Z"),
+    ],
+)
+def test_times_have_no_fractions(written: str, shown: str) -> None:
+    made = make_service()
+    config = replace(made.contents.config, created=written)
+    view = InspectionView(replace(made, contents=replace(made.contents, config=config)))
+    assert f"linux/amd64, created {shown}\n" in inspection_text(view, Canvas(width=80))
+
+
 def test_no_waste_is_said_as_such() -> None:
     empty = make_inspection([])
     assert "waste: none found" in inspection_text(InspectionView(empty), Canvas(width=80))
@@ -213,6 +300,15 @@ def test_an_image_of_nothing_has_no_share() -> None:
 )
 def test_a_step_is_what_its_author_wrote(row: str, shown: str) -> None:
     assert step(row) == shown
+
+
+def test_a_layer_without_history_is_said_to_be_one() -> None:
+    made = make_service()
+    bare = [replace(layer, created_by="") for layer in made.contents.layers]
+    view = InspectionView(replace(made, contents=replace(made.contents, layers=tuple(bare))))
+    text = inspection_text(view, Canvas(width=100), by="layer")
+    assert len(re.findall(r"\d \(not said\)", text)) == len(bare)
+    assert "| `(not said)` |" in inspection_markdown(view, by="layer")
 
 
 # --- Markdown ---

@@ -22,6 +22,7 @@ from wheelship.archive.layer import LayerWriter
 from wheelship.archive.result import IndexRow
 from wheelship.errors import ExitStatus, MachineError
 from wheelship.files.digest import file_digest
+from wheelship.files.write import write_file
 from wheelship.oci.digest import Digest
 from wheelship.store.errors import DamagedStore, DiskFull, NotWritable, disk_errors
 from wheelship.store.store import LayerRecord, Store
@@ -441,6 +442,12 @@ def test_a_place_that_cannot_be_written_to_is_said(tmp_path: Path, where: str) -
         Store(root)
     assert isinstance(caught.value, MachineError)
     assert str(root) in (caught.value.where or "")
+
+
+def test_a_directory_that_takes_no_new_file() -> None:
+    """As /proc, which is there, is root's own, and lets nobody make a file."""
+    with pytest.raises(NotWritable, match="cannot write"), disk_errors(Path("/proc")):
+        write_file(Path("/proc/page.html"), b"")
 
 
 def test_a_file_that_vanished_from_the_store_is_not_a_refusal(tmp_path: Path) -> None:

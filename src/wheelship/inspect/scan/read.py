@@ -63,23 +63,24 @@ _SHARED_MAX = 1 << 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What a layer may come to; beyond is an error, so that no archive fills the memory.
+    """What may be read; beyond is an error, so that no archive fills the memory.
 
-    All but the first are for all layers of an image together, too: a manifest of some kilobytes may
-    name a small layer of many entries a thousand times.
+    All but the first hold for a layer, and for all layers of an image together: a manifest of some
+    kilobytes may name a small layer of many entries a thousand times.
 
     Attributes:
-        unpacked_bytes: of the archive.
+        unpacked_bytes: of a layer's archive.
         entries: in it.
         name_bytes: characters of their names and targets together.
-        document_bytes: of all layers' documents; of one layer's see
-            :data:`~wheelship.inspect.scan.documents.DOCUMENTS_BYTES_MAX`.
+        documents_bytes: of what the layers say about who owns what; one layer keeps at most
+            :data:`~wheelship.inspect.scan.documents.DOCUMENTS_BYTES_MAX`. An image with a thousand
+            packages has some 20 MB.
     """
 
     unpacked_bytes: int = 1_000_000_000_000
     entries: int = 5_000_000
     name_bytes: int = 1_000_000_000
-    document_bytes: int = 500_000_000
+    documents_bytes: int = 256_000_000
 
 
 def read_layer(

@@ -39,7 +39,7 @@ def read_layers(
 
     Raises:
         InvalidLayer: a layer is damaged, no tar archive, leads out of the image, exceeds
-            ``limits``, or is not what the configuration says.
+            ``limits``, or is not what the configuration says; or all together exceed them.
         UnsupportedLayer: it is compressed in a way that is not read here.
         WheelshipError: whatever opening or reading a blob raises.
     """
@@ -130,13 +130,16 @@ class _Reader:
         return content
 
     def _count(self, content: LayerContent) -> None:
-        """Hold what all layers have together, each as often as it is there, to the limits."""
+        """Hold what all layers have together to the limits, each as often as the image has it.
+
+        Whether a sum is too large does not depend on the order in which layers are read.
+        """
         sizes = {
             "entries": len(content.entries),
             "characters of names": sum(len(one.path) + len(one.target) for one in content.entries),
-            "bytes of documents": sum(len(document) for _, document in content.documents),
+            "bytes of package databases": sum(len(data) for _, data in content.documents),
         }
-        limits = (self._limits.entries, self._limits.name_bytes, self._limits.document_bytes)
+        limits = (self._limits.entries, self._limits.name_bytes, self._limits.documents_bytes)
         times = self._times[content.digest]
         with self._lock:
             self._sums.update({what: times * size for what, size in sizes.items()})
@@ -144,8 +147,7 @@ class _Reader:
         for what, found, limit in zip(sizes, sums, limits, strict=True):
             if found > limit:
                 raise InvalidLayer(
-                    f"the layers have more than {limit} {what} together",
-                    where=self._source.reference,
+                    f"has more than {limit} {what} in its layers", where=self._source.reference
                 )
 
     def _advance(self, subject: str) -> Callable[[int], None]:

@@ -41,7 +41,7 @@ def _find(subject: Subject) -> Iterator[Claim]:
     if not libraries:
         return
     if not subject.expectation.gpu_targets:
-        yield from _remark(libraries)
+        yield from _remark(libraries, subject.expectation.accelerator)
         return
     wanted = subject.expectation.gpu_targets
     unwanted: Counter[str] = Counter()
@@ -61,7 +61,9 @@ def _find(subject: Subject) -> Iterator[Claim]:
         )
 
 
-def _remark(libraries: Sequence[tuple[Item, DeviceFacts]]) -> Iterator[Claim]:
+def _remark(
+    libraries: Sequence[tuple[Item, DeviceFacts]], accelerator: str | None
+) -> Iterator[Claim]:
     """Say what is there; whether it is waste only its owner knows."""
     held: Counter[str] = Counter()
     places: Counter[str] = Counter()
@@ -73,7 +75,7 @@ def _remark(libraries: Sequence[tuple[Item, DeviceFacts]]) -> Iterator[Claim]:
             title=f"GPU code for {len(held)} targets",
             reason=f"there is code for {_most(held)}; which of it is waste depends on the GPUs "
             f"that are meant, so nothing is counted",
-            fix=_REMARK_FIX,
+            fix=_remark_fix(accelerator),
             parts=(),
             places=tuple(sorted(places, key=lambda one: (-places[one], one))[:10]),
             estimate=True,
@@ -108,10 +110,12 @@ def _fix(wanted: Sequence[str]) -> str:
     )
 
 
-_REMARK_FIX = fix(
-    dockerfile="say which GPUs are meant: wheelship inspect IMAGE --gpu-target sm_90",
-    wheelship='gpu-targets = ["sm_90"] in the variant',
-)
+def _remark_fix(accelerator: str | None) -> str:
+    say = "say which GPUs are meant: wheelship inspect IMAGE --gpu-target sm_90"
+    if accelerator is None:
+        say += "; or that none is: --accelerator cpu"
+    return fix(dockerfile=say, wheelship='gpu-targets = ["sm_90"] in the variant')
+
 
 RULE = Rule(
     code="unwanted-gpu-code",

@@ -14,6 +14,7 @@ from wheelship.inspect.model import Contents, OwnerType, Sizes
 from wheelship.report.page.leaves import Forest, Leaf
 from wheelship.report.page.words import counted, html
 from wheelship.report.size import format_bytes
+from wheelship.report.step import NOT_SAID
 
 __all__ = ["KIND_WORDS", "TABLES", "TYPE_WORDS", "Table", "tables"]
 
@@ -108,7 +109,7 @@ def _layers(forest: Forest) -> list[_Row]:
             rows.append(_Row("manifest, configuration" if number == "documents" else number, ""))
         else:
             digest = layer.digest.hex[:_DIGEST_DIGITS]
-            rows.append(_Row(f"{number}: {layer.created_by or 'no history'}", digest))
+            rows.append(_Row(f"{number}: {layer.created_by or NOT_SAID}", digest))
     for leaf in forest.leaves:
         rows[leaf.group.layer].add(leaf)
     return rows

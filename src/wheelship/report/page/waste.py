@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
 from wheelship.inspect.model import Finding, Sizes
+from wheelship.report.advice import Advice, advice_of
 from wheelship.report.page.words import html
 from wheelship.report.size import format_bytes
 
@@ -16,7 +16,6 @@ __all__ = ["FINDINGS_LIMIT", "tokens", "waste_section"]
 FINDINGS_LIMIT = 200
 _PATHS = 40
 _TEXT = 4000
-_WHERE = re.compile(r"(Dockerfile|wheelship): ")
 
 
 def tokens(findings: Sequence[Finding]) -> list[str]:
@@ -51,7 +50,7 @@ def _item(token: str, one: Finding, *, transfer_known: bool) -> str:
         f"<h3>{html(one.title)}</h3>"
         f'<p class="amount">{amount}</p>'
         f'<p class="reason">{_text(one.reason)}</p>'
-        f"{''.join(map(_fix, _advice(one.fix)))}{_paths(one.paths)}"
+        f"{''.join(map(_fix, advice_of(one.fix[:_TEXT])))}{_paths(one.paths)}"
         f'<p class="last"><button type="button" class="show scripted" aria-pressed="false">'
         f"Show on the map</button><code>{html(token)}</code></p></li>"
     )
@@ -66,21 +65,7 @@ def _sizes(sizes: Sizes, *, transfer_known: bool) -> str:
     )
 
 
-def _advice(fix: str) -> list[tuple[str, str]]:
-    """Return what to do as pairs of where (``Dockerfile``, ``wheelship``, or nowhere) and what."""
-    found: list[tuple[str, str]] = []
-    for line in fix[:_TEXT].splitlines():
-        where = _WHERE.match(line)
-        if where is not None:
-            found.append((where[1], line[where.end() :]))
-        elif found:
-            found[-1] = (found[-1][0], f"{found[-1][1]}\n{line}")
-        else:
-            found.append(("", line))
-    return found
-
-
-def _fix(advice: tuple[str, str]) -> str:
+def _fix(advice: Advice) -> str:
     where, what = advice
     label = f'<span class="where">{where}</span>' if where else ""
     return (

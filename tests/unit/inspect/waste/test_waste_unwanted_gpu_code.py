@@ -69,6 +69,12 @@ def test_remarks_on_it_when_nobody_said_which_gpus_are_meant() -> None:
     (found,) = waste(CODE, [library(("sm_75", 40_000_000), ("sm_90", 60_000_000))])
     assert found.sizes.unpacked == found.sizes.transfer == found.sizes.effective == 0
     assert "sm_90 and sm_75" in found.reason
+    assert "or that none is: --accelerator cpu" in found.fix
+    meant = Expectation(accelerator="cuda")
+    (found,) = waste(
+        CODE, [library(("sm_75", 40_000_000), ("sm_90", 60_000_000))], expectation=meant
+    )
+    assert "--accelerator" not in found.fix, "that was said"
     assert waste(CODE, [library(("sm_75", 40_000), ("sm_90", 60_000))]) == []
     assert waste(CODE, [library(("sm_90", 60_000_000))]) == []
 

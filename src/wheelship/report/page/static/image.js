@@ -35,7 +35,7 @@ function makeImage(read) {
     kinds: read.kinds,
     layers: read.layers.map(([number, createdBy, digest]) => ({
       number, digest,
-      label: digest ? `${number}: ${createdBy || "no history"}`
+      label: digest ? `${number}: ${createdBy || "(not said)"}`
         : number === "documents" ? "manifest, configuration" : number,
     })),
     marks: read.marks,
