@@ -139,11 +139,12 @@ def inspected(
 
 @contextmanager
 def _taken_for_a_name(image: str | None, location: Location) -> Iterator[None]:
-    """Say with a registry's failure why it was asked, where nothing but ``image`` said so."""
+    """Say with a registry's failure why it was asked, where ``image`` names none itself."""
     try:
         yield
     except NetworkError as error:
-        if isinstance(location, RegistryImage) and not (image or "").startswith("registry:"):
+        host = (image or "").partition("/")[0]
+        if isinstance(location, RegistryImage) and not set(".:") & set(host):
             taken = f"no path here is called {image}, so it was taken for registry:{image}"
             error.hint = f"{error.hint}\n{taken}" if error.hint else taken
         raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,13 +58,17 @@ def show_history(
     project = is_project(root)
     if html is not None and not project:
         raise click.UsageError("--html shows the last build, so it needs the project")
+    remembered = read(_history_of(root, place) if project else _file(root, place))
     builds = [
         one
-        for one in read(_history_of(root, place) if project else _file(root, place))
+        for one in remembered
         if (not variants or one.variant in variants) and platform in (None, one.platform)
     ]
     if html is not None:
         _write_page(html, place, builds, settings, variants, platform, access)
+    if remembered and not builds and not settings.json:
+        sys.stdout.write(_others(remembered, variants, platform) + "\n")
+        return
     _write(builds, settings, markdown=markdown)
 
 
@@ -87,6 +92,15 @@ def builds_of(image: str | None, inspection: Inspection, emit: Emit) -> list[Pas
         return []
     shown = (inspection.contents.variant, inspection.contents.config.platform)
     return [one for one in builds if (one.variant, one.platform) == shown]
+
+
+def _others(
+    remembered: Sequence[PastBuild], variants: tuple[str, ...], platform: Platform | None
+) -> str:
+    """Say that other builds are remembered than those of ``variants`` for ``platform``."""
+    wanted = " ".join([*variants, *([f"for {platform}"] if platform else [])])
+    known = sorted({f"{one.variant} for {one.platform}" for one in remembered})
+    return f"no builds of {wanted} are remembered; there are builds of {', '.join(known)}"
 
 
 def _history_of(root: Path, place: str) -> Path:

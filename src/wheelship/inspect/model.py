@@ -297,8 +297,9 @@ class Finding:
         reason: why it is waste.
         fix: what to do, ready to paste where that is possible.
         sizes: what would be saved.
-        paths: where, largest first.
+        paths: where, largest first; of many the largest.
         estimate: the sizes are no exact count.
+        unnamed_places: how many more there are than ``paths`` names.
     """
 
     code: str
@@ -308,6 +309,12 @@ class Finding:
     sizes: Sizes
     paths: tuple[str, ...]
     estimate: bool = False
+    unnamed_places: int = 0
+
+    @property
+    def place_count(self) -> int:
+        """How many places there are in all."""
+        return len(self.paths) + self.unnamed_places
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

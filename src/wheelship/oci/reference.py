@@ -65,7 +65,8 @@ class Reference:
             raise InvalidReference(f"not a port: {self.host!r}")
         if not _REPOSITORY.fullmatch(self.repository):
             lowered = self.repository.lower()
-            hint = f"use {lowered!r}" if _REPOSITORY.fullmatch(lowered) else None
+            whole = lowered if self.host == _DEFAULT_HOST else f"{self.host}/{lowered}"
+            hint = f"use {whole!r}" if _REPOSITORY.fullmatch(lowered) else None
             raise InvalidReference(
                 f"{shown!r} is no name of a repository: lower-case letters and digits, joined by "
                 "'.', '_', '__', '-' or '/'",

@@ -90,7 +90,8 @@ def _difference(
     for row in total_rows(one):
         yield f"| {row.what} | {row.before} | {row.after} | {row.change} | {row.percent} |"
     yield ""
-    yield f"A machine that has the earlier image pulls {pull_text(one)}."
+    text = pull_text(one, "the earlier image")
+    yield f"{text[0].upper()}{text[1:]}."
     yield ""
     views: tuple[By, ...] = ("package", "kind", "layer")
     for by in views:

@@ -116,15 +116,20 @@ def _size_row(one: Difference, measure: Measure) -> TotalRow:
     return TotalRow(measure, before, after, change, format_percent(*sizes))
 
 
-def pull_text(one: Difference) -> str:
-    """Return what a machine that has the first image downloads for the second."""
+def pull_text(one: Difference, before: str) -> str:
+    """Return what a machine that has the first image, called ``before``, pulls for the second."""
     if one.pull is None:
-        return f"{UNKNOWN}: an engine does not tell how its layers are compressed in a registry"
+        return (
+            f"what a machine that has {before} pulls is {UNKNOWN}: uncompressed layers do not tell "
+            "how they are compressed in a registry"
+        )
+    pulls = f"a machine that has {before} pulls"
     if one.pull.transfer_bytes == 0:
-        return "nothing: it is the same image"
+        return f"{pulls} nothing: it is the same image"
     layers = len({layer.digest for layer in one.after.layers})
-    rest = "and the documents that name them" if one.pull.layers else "the documents alone"
-    return f"{format_bytes(one.pull.transfer_bytes)}: {one.pull.layers} of {layers} layers, {rest}"
+    rest = "manifest and configuration" if one.pull.layers else "the documents alone"
+    size = format_bytes(one.pull.transfer_bytes)
+    return f"{pulls} {size}: {one.pull.layers} of {layers} layers, {rest}"
 
 
 def changes_of(one: Difference, by: By, measure: Measure, *, top: int) -> Changes:

@@ -97,7 +97,7 @@ def _pair(
         )
         yield line.rstrip()
     yield ""
-    yield from _wrapped(f"a machine that has {_of(names[0])} pulls {pull_text(one)}", canvas)
+    yield from _wrapped(pull_text(one, _of(names[0])), canvas)
     changes = changes_of(one, by, measure, top=top)
     yield ""
     yield from _changes(changes, canvas, names, by, measure)

@@ -8,6 +8,7 @@ from typing import Any
 
 from wheelship.history.model import PastBuild
 from wheelship.history.series import Course, Series, series_of
+from wheelship.report.delta import format_percent
 from wheelship.report.plot import axis_of, line_chart, sparkline
 from wheelship.report.size import format_bytes
 
@@ -90,7 +91,8 @@ def _size_change(course: Course[int]) -> str:
     if change == 0:
         return ", as the build before"
     sign = "+" if change > 0 else "-"
-    share = f" ({100 * change / course.before:+.1f} %)" if course.before else ""
+    percent = format_percent(course.before, course.last)
+    share = f" ({percent})" if course.before and percent else ""
     return f", {sign}{format_bytes(abs(change))}{share} since the build before"
 
 

@@ -120,7 +120,7 @@ class _Writer:
             "estimate": one.estimate,
             **self.sizes(one.sizes),
             "paths": [well_formed(path) for path in one.paths[:paths]],
-            "path_count": len(one.paths),
+            "path_count": one.place_count,
         }
 
 

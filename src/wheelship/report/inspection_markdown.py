@@ -176,7 +176,7 @@ def _waste(view: InspectionView, top: int) -> Iterator[str]:
         yield from _finding(view, one)
     if len(found) > top:
         yield ""
-        yield f"and {len(found) - top} smaller ones"
+        yield f"and {len(found) - top} smaller one{'s' * (len(found) - top > 1)}"
 
 
 def _finding(view: InspectionView, one: Finding) -> Iterator[str]:
@@ -191,8 +191,8 @@ def _finding(view: InspectionView, one: Finding) -> Iterator[str]:
     yield ""
     if one.paths:
         yield from (f"- {code(view.place(path), _NAME)}" for path in one.paths[:_PATHS])
-        if len(one.paths) > _PATHS:
-            yield f"- and {len(one.paths) - _PATHS:,} more"
+        if one.place_count > _PATHS:
+            yield f"- and {one.place_count - _PATHS:,} more"
         yield ""
     yield from snippet(one.fix)
     yield ""

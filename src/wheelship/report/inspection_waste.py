@@ -11,6 +11,7 @@ from wheelship.inspect.model import Finding, Sizes
 from wheelship.report.advice import fitting_advice
 from wheelship.report.canvas import Canvas
 from wheelship.report.inspection_view import InspectionView
+from wheelship.report.printable import cells
 from wheelship.report.size import format_bytes
 
 __all__ = ["waste_lines"]
@@ -42,7 +43,8 @@ def waste_lines(
         yield from _title(view, canvas, one)
         yield from _whole(view, canvas, one) if verbose else _short(view, canvas, one)
     if len(found) > top:
-        yield f"{_MARGIN}and {len(found) - top} smaller ones"
+        more_than_one = len(found) - top > 1
+        yield f"{_MARGIN}and {len(found) - top} smaller one{'s' * more_than_one}"
     if not verbose:
         yield _MARGIN + canvas.paint("all sizes, places and advice: --verbose", "dim")
 
@@ -69,7 +71,7 @@ def _title(view: InspectionView, canvas: Canvas, one: Finding) -> Iterator[str]:
 def _short(view: InspectionView, canvas: Canvas, one: Finding) -> Iterator[str]:
     room = _room(canvas)
     lines = textwrap.wrap(
-        canvas.show(one.reason),
+        _reason(canvas, one, room),
         room,
         break_on_hyphens=False,
         max_lines=_REASON_LINES,
@@ -77,7 +79,7 @@ def _short(view: InspectionView, canvas: Canvas, one: Finding) -> Iterator[str]:
     )
     yield from (_INDENT + line for line in lines)
     if one.paths:
-        others = f" and {len(one.paths) - 1:,} more" if len(one.paths) > 1 else ""
+        others = f" and {one.place_count - 1:,} more" if one.place_count > 1 else ""
         place = canvas.fit(view.place(one.paths[0]), room - len(others)).rstrip()
         yield _INDENT + canvas.paint(f"{place}{others}", "dim")
     for where, what in fitting_advice(one.fix, ours=view.ours):
@@ -90,13 +92,20 @@ def _whole(view: InspectionView, canvas: Canvas, one: Finding) -> Iterator[str]:
         f"{about}{format_bytes(measured(one.sizes, measure))} {measure}"
         for measure in view.measures
     )
-    for text in (sizes if one.sizes != Sizes() else "", canvas.show(one.reason)):
+    for text in (sizes if one.sizes != Sizes() else "", _reason(canvas, one, room)):
         yield from (_INDENT + line for line in wrapped(text, room))
     for path in one.paths[:_SHOWN_PATHS]:
         yield _INDENT + canvas.paint(canvas.fit(view.place(path), room).rstrip(), "dim")
-    if len(one.paths) > _SHOWN_PATHS:
-        yield _INDENT + canvas.paint(f"and {len(one.paths) - _SHOWN_PATHS:,} more", "dim")
+    if one.place_count > _SHOWN_PATHS:
+        yield _INDENT + canvas.paint(f"and {one.place_count - _SHOWN_PATHS:,} more", "dim")
     yield from _pasted(canvas, "fix: ", one.fix)
+
+
+def _reason(canvas: Canvas, one: Finding, room: int) -> str:
+    """Return why; of a path that would have to be broken the middle gives way."""
+    most = room - len(" ...")
+    words = canvas.show(one.reason).split()
+    return " ".join(canvas.fit(word, most) if cells(word) > most else word for word in words)
 
 
 def _pasted(canvas: Canvas, lead: str, text: str) -> Iterator[str]:

@@ -151,7 +151,7 @@ def parse_location(text: str, *, directory: Path, variant: str | None = None) ->
     kind, colon, rest = text.partition(":")
     if colon and kind in ("oci", "oci-archive", "docker-archive"):
         if not rest:
-            raise NoImage("names no path", where=shown(text), hint=f"write {_form(kind)}")
+            raise NoImage(f"{kind}: alone names no path", hint=f"write {_form(kind)}")
         return _with_prefix(kind, rest, directory, variant)
     if kind in ("docker", "podman") and colon and not rest.startswith("//"):
         return _in_engine("docker" if kind == "docker" else "podman", rest)

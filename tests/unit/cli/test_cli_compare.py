@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 
 from wheelship.cli.main import main
+from wheelship.history.file import append
+from wheelship.history.model import PastBuild
+from wheelship.oci.digest import Digest
+from wheelship.oci.platform import Platform
 
 
 @pytest.mark.parametrize(
@@ -49,6 +53,33 @@ def test_a_history_that_is_not_there_is_said(
     assert main(["compare", str(tmp_path), "--history", "--json"]) == 3
     error = json.loads(capsys.readouterr().out)["error"]
     assert (error["code"], error["where"]) == ("no-history", str(tmp_path))
+
+
+def test_a_variant_that_was_not_built_is_no_empty_history(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "history.jsonl"
+    build = PastBuild(
+        time="2026-11-25T12:00:00Z",
+        name="service",
+        variant="cpu",
+        platform=Platform("amd64"),
+        digest=Digest.of(b"image"),
+        transfer_bytes=1,
+        unpacked_bytes=2,
+        seconds=3.0,
+        layers=1,
+        reused=0,
+        fresh_bytes=1,
+    )
+    append(path, [build])
+    for more in (("--variant", "cuda"), ("--platform", "linux/arm64")):
+        assert main(["compare", str(path), "--history", *more]) == 0
+        text = capsys.readouterr().out
+        assert text.startswith("no builds of ")
+        assert text.endswith(f"{more[1]} are remembered; there are builds of cpu for linux/amd64\n")
+        assert main(["compare", str(path), "--history", "--json", *more]) == 0
+        assert json.loads(capsys.readouterr().out)["series"] == []
 
 
 def test_a_damaged_baseline_is_noticed_before_an_image_is_read(

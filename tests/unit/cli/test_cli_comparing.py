@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -54,26 +55,29 @@ def done(
     return Done(call=call, settings=Settings(environ={}), comparison=comparison)
 
 
-@pytest.fixture
+@contextmanager
 def unread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A stdout whose reader has left, as ``head`` does."""
+    """A stdout whose reader has left, as ``head`` does; no fixture: pytest sets its own after."""
     reading, writing = os.pipe()
     os.close(reading)
-    with os.fdopen(writing, "w") as stdout:
-        monkeypatch.setattr(sys, "stdout", stdout)
+    with os.fdopen(writing, "w") as stdout, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", stdout)
         yield
 
 
-@pytest.mark.usefixtures("unread")
-def test_a_limit_is_broken_whether_or_not_the_table_is_read() -> None:
-    with pytest.raises(LimitBroken):
+def test_a_limit_is_broken_whether_or_not_the_table_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with unread(monkeypatch), pytest.raises(LimitBroken):
         done("oci:a", gates=LITTLE).show()
 
 
-@pytest.mark.usefixtures("unread")
-def test_a_baseline_is_saved_whether_or_not_the_table_is_read(tmp_path: Path) -> None:
+def test_a_baseline_is_saved_whether_or_not_the_table_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "sizes.json"
-    done("oci:a", save=path).show()
+    with unread(monkeypatch):
+        done("oci:a", save=path).show()
     assert len(read_baseline(path)) == 1
 
 

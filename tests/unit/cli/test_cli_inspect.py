@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import json
-import socket
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from wheelship.cli.images import InvalidTarget, stated_expectation
 from wheelship.cli.main import main
+from wheelship.errors import NetworkError
 from wheelship.inspect.model import Expectation
 
 
@@ -66,9 +67,14 @@ def test_wrong_options_are_usage_errors(
     assert says in shown.err or says in json.loads(shown.out)["error"]["message"]
 
 
-@pytest.mark.parametrize("prefix", ["", "registry:"])
+@pytest.mark.parametrize(
+    ("name", "guessed"),
+    [("dist/service", True), ("registry:dist/service", False), ("ghcr.io/dist/service", False)],
+)
 def test_a_name_that_was_guessed_is_said_to_be(
-    prefix: str,
+    name: str,
+    *,
+    guessed: bool,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -76,13 +82,15 @@ def test_a_name_that_was_guessed_is_said_to_be(
     """Who mistypes a path is not to look for a fault of the network."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WHEELSHIP_STORE", str(tmp_path / "store"))
-    with socket.socket() as closed:  # bound, and listening to nobody
-        closed.bind(("127.0.0.1", 0))
-        name = f"127.0.0.1:{closed.getsockname()[1]}/dist"
-        assert main(["inspect", f"{prefix}{name}", "--json"]) == 4
+
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise NetworkError("no answer", hint="check the network")
+
+    monkeypatch.setattr("wheelship.source.open.open_image", refuse)
+    assert main(["inspect", name, "--json"]) == 4
     error = json.loads(capsys.readouterr().out)["error"]
-    guessed = f"no path here is called {name}, so it was taken for registry:{name}"
-    assert (guessed in error["hint"]) == (not prefix)
+    says = f"no path here is called {name}, so it was taken for registry:{name}"
+    assert (says in error["hint"]) == guessed
     assert "check the network" in error["hint"]
 
 

@@ -79,7 +79,7 @@ def test_what_is_no_name_is_refused(text: str, problem: str) -> None:
 def test_the_hint_can_be_pasted() -> None:
     with pytest.raises(InvalidReference) as caught:
         Reference.parse("example.org/Team/App:1")
-    assert caught.value.hint == "use 'team/app'"
+    assert caught.value.hint == "use 'example.org/team/app'"
     with pytest.raises(InvalidReference) as caught:
         Reference.parse("https://example.org/app:1")
     assert caught.value.hint == "use 'example.org/app:1'"

@@ -142,7 +142,7 @@ def test_what_an_engine_does_not_tell_is_unknown() -> None:
     comparison = against_first(OLD, [Subject(image=engine)], Gates())
     text = comparison_text(comparison, Canvas(width=80))
     assert re.search(r"transfer +362.0 MB +unknown\n", text)
-    assert "pulls unknown: " in text
+    assert "what a machine that has A pulls is unknown: " in text
     assert "by package, unpacked" in text
     document = comparison_document(comparison)
     assert document["images"][1]["transfer_bytes"] is None

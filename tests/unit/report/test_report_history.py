@@ -76,6 +76,21 @@ def test_a_series_is_told_in_figures_and_drawn() -> None:
     assert history_text(BUILDS, 60, ascii_only=True) == EXPECTED
 
 
+@pytest.mark.parametrize(
+    ("size", "change"),
+    [
+        (300_000_001, "+1 B (+<0.1 %)"),
+        (299_999_999, "-1 B (-<0.1 %)"),
+        (300_000_000, None),
+        (303_000_000, "+3.0 MB (+1.0 %)"),
+    ],
+)
+def test_a_change_is_never_rounded_to_none(size: int, change: str | None) -> None:
+    text = history_text([made(0, 300_000_000, 1), made(1, size, 1)], 80)
+    said = f", {change} since the build before" if change else ", as the build before"
+    assert said in text.splitlines()[2]
+
+
 def test_braille_is_used_unless_the_terminal_has_none() -> None:
     assert any("⠁" <= one <= "⣿" for one in history_text(BUILDS, 80))
     assert history_text(BUILDS, 80, ascii_only=True).isascii()
@@ -85,7 +100,7 @@ def test_a_few_bytes_more_are_no_mountain() -> None:
     text = history_text([made(0, 300_000_000, 1.0), made(1, 300_040_000, 1.0)], 80, ascii_only=True)
     rows = [line for line in text.splitlines() if "*" in line]
     assert len(rows) == 2  # a straight line for the size, one for the time
-    assert "+40.0 kB (+0.0 %) since the build before" in text
+    assert "+40.0 kB (+<0.1 %) since the build before" in text
     assert "  time      1.00 s, as the build before" in text
 
 

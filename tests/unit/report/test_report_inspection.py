@@ -22,6 +22,7 @@ from wheelship.report.inspection_markdown import inspection_markdown
 from wheelship.report.inspection_tables import Question
 from wheelship.report.inspection_text import inspection_text
 from wheelship.report.inspection_view import InspectionView
+from wheelship.report.page.make import inspection_page
 from wheelship.report.printable import cells
 from wheelship.report.step import step
 from wheelship.testing.inspection import Made, make_contents, make_inspection
@@ -236,6 +237,35 @@ def test_advice_suits_who_built_the_image() -> None:
     only = one_finding(fix="Dockerfile: RUN rm -r tests")
     text = inspection_text(InspectionView(built_by_wheelship(only)), canvas)
     assert "Dockerfile: RUN rm -r tests" in text, "better than none"
+
+
+def test_places_that_are_not_named_count() -> None:
+    finding = one_finding(unnamed_places=1000)
+    view = InspectionView(finding)
+    assert "/srv/tests and 1,003 more\n" in inspection_text(view, Canvas(width=80))
+    assert "and 1,001 more\n" in inspection_text(view, Canvas(width=80), verbose=True)
+    (document,) = inspection_document(finding)["waste"]
+    assert (len(document["paths"]), document["path_count"]) == (4, 1004)
+    assert "<summary>1004 places, largest first</summary>" in inspection_page(finding)
+    assert "and 1000 more" in inspection_page(finding)
+
+
+def test_a_long_path_in_a_reason_gives_way_in_its_middle() -> None:
+    long = f"/usr/{'x' * 90}/end.so"
+    view = InspectionView(one_finding(reason=f"such as {long}; kept"))
+    for verbose in (False, True):
+        text = inspection_text(view, Canvas(width=80), verbose=verbose)
+        (line,) = [line for line in text.splitlines() if "/usr/x" in line]
+        assert "…" in line
+        assert "/end.so;" in line
+
+
+def test_what_is_left_of_the_findings_is_counted() -> None:
+    one = one_finding().findings[0]
+    for count, said in ((2, "and 1 smaller one"), (3, "and 2 smaller ones")):
+        view = InspectionView(make_inspection([], findings=(one,) * count))
+        assert f"  {said}\n" in inspection_text(view, Canvas(width=80), top=1)
+        assert f"\n{said}\n" in inspection_markdown(view, top=1)
 
 
 def test_what_was_not_counted_is_no_saving_of_nothing() -> None:

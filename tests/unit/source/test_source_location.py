@@ -110,7 +110,7 @@ def test_engines_and_registries(place: Path) -> None:
         ("./nowhere", "is not there", "oci:DIR"),
         ("/nowhere/at/all", "is not there", "registry:REF"),
         ("missing.tar", "is not there", "docker-archive:FILE"),
-        ("oci:", "names no path", "write oci:DIR"),
+        ("oci:", "oci: alone names no path", "write oci:DIR"),
         ("oci:layout:bad tag", "'bad tag' is no tag|bad tag is no tag", "letters"),
         ("oci:layout:", "is no tag", "letters"),
         ("oci:layout:-x", "is no tag", "letters"),

@@ -58,7 +58,7 @@ class Account:
             if (key := id(part.item)) in taken:
                 self._take(part, taken.pop(key))
         ranked = sorted(places.items(), key=lambda one: (-one[1], one[0]))
-        return _finding(rule, claim, saved, tuple(place for place, _ in ranked[:_MOST_PLACES]))
+        return _finding(rule, claim, saved, [place for place, _ in ranked])
 
     def _goes(self, content: tuple[int, str], listed: set[int]) -> bool:
         """Tell whether the content goes when what is listed goes: no other name keeps it."""
@@ -91,13 +91,14 @@ def _content_of(item: Item) -> tuple[int, str]:
     return item.layer, path
 
 
-def _finding(rule: Rule, claim: Claim, sizes: Sizes, places: tuple[str, ...]) -> Finding:
+def _finding(rule: Rule, claim: Claim, sizes: Sizes, places: Sequence[str]) -> Finding:
     return Finding(
         code=rule.code,
         title=claim.title,
         reason=claim.reason,
         fix=claim.fix,
         sizes=sizes,
-        paths=places,
+        paths=tuple(places[:_MOST_PLACES]),
+        unnamed_places=max(0, len(places) - _MOST_PLACES),
         estimate=claim.estimate,
     )

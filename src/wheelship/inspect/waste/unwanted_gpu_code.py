@@ -125,7 +125,7 @@ RULE = Rule(
     "counts as wanted. Libraries whose code does not tell its target are left alone. An estimate: "
     "the bytes are those of the code in the file, its transfer bytes the share by size. When "
     "nobody said which GPUs are meant, images with at least 50 MB of code for several targets get "
-    "a remark of zero bytes.",
+    "a remark that counts nothing.",
     fix="Builds for these GPUs only; wheelship's `gpu-targets` chooses them where they are "
     "published (AMD's device packages).",
     minimum_bytes=1_000_000,

@@ -50,7 +50,7 @@ def _item(token: str, one: Finding, *, transfer_known: bool) -> str:
         f"<h3>{html(one.title)}</h3>"
         f'<p class="amount">{amount}</p>'
         f'<p class="reason">{_text(one.reason)}</p>'
-        f"{''.join(map(_fix, advice_of(one.fix[:_TEXT])))}{_paths(one.paths)}"
+        f"{''.join(map(_fix, advice_of(one.fix[:_TEXT])))}{_paths(one.paths, one.place_count)}"
         f'<p class="last"><button type="button" class="show scripted" aria-pressed="false">'
         f"Show on the map</button><code>{html(token)}</code></p></li>"
     )
@@ -89,11 +89,11 @@ def _text(text: str) -> str:
     return "\n".join(lines)
 
 
-def _paths(paths: Sequence[str]) -> str:
+def _paths(paths: Sequence[str], count: int) -> str:
     if not paths:
         return ""
-    rest = len(paths) - _PATHS
+    rest = count - min(len(paths), _PATHS)
     more = f"<li>and {rest} more</li>" if rest > 0 else ""
     listed = "".join(f"<li>{html(one)}</li>" for one in paths[:_PATHS])
-    word = "place" if len(paths) == 1 else "places, largest first"
-    return f"<details><summary>{len(paths)} {word}</summary><ul>{listed}{more}</ul></details>"
+    word = "place" if count == 1 else "places, largest first"
+    return f"<details><summary>{count} {word}</summary><ul>{listed}{more}</ul></details>"

@@ -88,6 +88,7 @@ def test_at_most_a_hundred_places_are_listed() -> None:
     layer = [Made(f"app{number:03}/.git/x", number * 100) for number in range(150)]
     (found,) = find_waste(make_contents(layer), Expectation())
     assert len(found.paths) == 100
+    assert found.place_count == 150
     assert found.paths[0] == "app149/.git"
 
 
