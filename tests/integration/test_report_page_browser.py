@@ -222,7 +222,21 @@ def test_the_area_of_a_cell_is_its_share(visit: Open) -> None:
 def test_numbers_are_written_as_everywhere_else(visit: Open) -> None:
     """The page's script rounds as Python does, ties to even too."""
     source = random.Random(3)
-    sizes = [0, 999, 1000, 1250, 12_250, 12_750, 1_125_000_000, 1_375_000_000, 5_625_000_000]
+    sizes = [
+        0,
+        999,
+        1000,
+        999_949,
+        999_950,
+        999_949_999,
+        999_950_000,
+        1250,
+        12_250,
+        12_750,
+        1_125_000_000,
+        1_375_000_000,
+        5_625_000_000,
+    ]
     sizes += [int(10 ** source.uniform(0, 11)) for _ in range(400)]
     sizes += [source.randrange(4000) * 250 for _ in range(400)]
     script = f"sizes => {{ {FORMAT.read_text()}; return sizes.map(bytes); }}"

@@ -19,7 +19,7 @@ from wheelship.inspect.contents import make_contents
 from wheelship.inspect.group import by_kind, by_layer, by_owner, by_path
 from wheelship.inspect.model import Entry, EntryKind, Sizes
 from wheelship.oci.digest import Digest
-from wheelship.testing.contents import MadeSource, entry, make_layer
+from wheelship.testing.contents import ScannedSource, entry, make_layer
 
 SITE = "v/lib/python3.11/site-packages"
 STEPS = st.sampled_from(["a", "b", "lib", "usr", "d-1.dist-info", "x.so", "y.pyc", ".cache"])
@@ -60,7 +60,7 @@ def test_every_view_of_an_image_adds_up_to_the_same_totals(
     made: list[tuple[list[Entry], dict[str, bytes]]],
 ) -> None:
     layers = [make_layer(entries, documents) for entries, documents in made]
-    contents = make_contents(MadeSource(contents=layers), layers)
+    contents = make_contents(ScannedSource(contents=layers), layers)
     for rows in (
         by_owner(contents),
         by_kind(contents),
@@ -82,7 +82,7 @@ def test_equal_images_give_equal_contents(
     made: list[tuple[list[Entry], dict[str, bytes]]],
 ) -> None:
     layers = [make_layer(entries, documents) for entries, documents in made]
-    source = MadeSource(contents=layers)
+    source = ScannedSource(contents=layers)
     assert make_contents(source, layers) == make_contents(source, layers)
 
 
@@ -138,7 +138,7 @@ def archive(entries: Sequence[Entry]) -> bytes:
 @given(st.lists(sound_layer(), min_size=1, max_size=4))
 def test_the_final_file_system_is_the_one_that_unpacking_makes(layers: list[list[Entry]]) -> None:
     made = [make_layer(entries) for entries in layers]
-    contents = make_contents(MadeSource(contents=made), made)
+    contents = make_contents(ScannedSource(contents=made), made)
     linked = any(one.kind == "hardlink" for entries in layers for one in entries)
     visible = {
         item.entry.path

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-__all__ = ["BlobInput", "Undecodable", "UnknownPacking"]
+__all__ = ["BlobInput", "ByteStream", "Undecodable", "UnknownPacking"]
 
 _READ_BYTES = 512 * 1024
 
@@ -21,14 +21,17 @@ class UnknownPacking(Undecodable):
     """The layer is compressed in a way that is not read here."""
 
 
-class _Stream(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+class ByteStream(Protocol):
+    """Bytes, forward only."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most ``size`` bytes, none only at the end."""
 
 
 class BlobInput:
     """Looks ahead in a stream; ``offset`` is how much of it was skipped over."""
 
-    def __init__(self, stream: _Stream) -> None:
+    def __init__(self, stream: ByteStream) -> None:
         self.offset = 0
         self._stream = stream
         self._view = memoryview(b"")

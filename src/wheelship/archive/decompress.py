@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from zlib_ng import zlib_ng
 
-from wheelship.archive.blob import BlobInput, Undecodable, UnknownPacking
+from wheelship.archive.blob import BlobInput, ByteStream, Undecodable, UnknownPacking
 
-__all__ = ["Batch", "ByteStream", "batches"]
+__all__ = ["Batch", "batches"]
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -33,13 +33,6 @@ _IN_BYTES = 128 * 1024
 _OUT_BYTES = 256 * 1024
 _BATCH_BYTES = 256 * 1024
 _MARKS_MAX = 4096
-
-
-class ByteStream(Protocol):
-    """Bytes, forward only."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return at most ``size`` bytes, none only at the end."""
 
 
 class Batch(NamedTuple):

@@ -20,6 +20,7 @@ __all__ = [
     "Override",
     "apply_pax",
     "continues",
+    "extend",
     "parse_header",
     "text",
 ]
@@ -28,6 +29,8 @@ BLOCK_BYTES = 512
 
 EXTENDED = frozenset(b"xgXLK")
 """Types of headers that say something about the entry behind them."""
+
+_GLOBAL, _LONG_NAME, _LONG_TARGET = b"gLK"
 
 SPARSE = ord("S")
 
@@ -118,6 +121,23 @@ def parse_header(block: bytes) -> Header:
 def continues(block: bytes) -> bool:
     """Tell whether another block with a map of a GNU sparse file follows this one."""
     return bool(block[_SPARSE_MORE_NEXT])
+
+
+def extend(header: Header, content: bytes, said: Override) -> Override:
+    """Add to ``said`` what an extended header says by its ``content``.
+
+    A global header says nothing: engines apply it to no entry.
+
+    Raises:
+        InvalidHeader: its records are malformed.
+    """
+    if header.kind == _GLOBAL:
+        return said
+    if header.kind == _LONG_NAME:
+        return said._replace(name=text(content))
+    if header.kind == _LONG_TARGET:
+        return said._replace(target=text(content))
+    return apply_pax(content, said)
 
 
 def apply_pax(records: bytes, said: Override) -> Override:

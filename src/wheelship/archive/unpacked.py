@@ -10,7 +10,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
-from wheelship.archive.decompress import Batch, ByteStream, batches
+from wheelship.archive.blob import ByteStream
+from wheelship.archive.decompress import Batch, batches
 from wheelship.oci.digest import Digest
 
 __all__ = ["UnpackedStream"]
@@ -22,7 +23,8 @@ class UnpackedStream:
     """Takes apart what ``stream`` holds; a context manager that does not close ``stream``.
 
     Unpacking releases the interpreter's lock, and so does hashing: each has a processor of its own.
-    ``batch`` is the present piece, ``begin`` where in the archive it starts.
+    ``data`` is the present piece, ``begin`` where in the archive it starts, and ``blob_offset`` how
+    many bytes of the blob it took to get to its end.
 
     Raises:
         Undecodable: from :meth:`advance`, when the compressed data is damaged.

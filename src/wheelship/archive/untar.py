@@ -73,7 +73,6 @@ class LayerReader:
     """Streams one layer forward; a context manager.
 
     ``members()`` yields the headers; right after each, :meth:`content` streams that member.
-    ``advance`` is called with the number of inflated bytes read since its last call.
     """
 
     def __init__(self, layer: LayerFile, *, limit_bytes: int) -> None:

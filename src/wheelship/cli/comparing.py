@@ -19,7 +19,7 @@ from wheelship.cli.place import read_project
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.services import native_platform
 from wheelship.cli.settings import Settings
-from wheelship.cli.terminal import stdout_canvas
+from wheelship.cli.terminal import encodable, stdout_canvas
 from wheelship.compare.baseline import baseline_document, read_baseline
 from wheelship.compare.comparison import (
     Comparison,
@@ -119,7 +119,7 @@ class Done:
                 top=self.call.top,
             )
             text += "\n"
-        sys.stdout.write(text)
+        sys.stdout.write(encodable(text, sys.stdout.encoding))
 
     def _broken(self) -> LimitBroken:
         from wheelship.report.breach import breach_text, image_name

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from wheelship.cli.settings import Settings
+from wheelship.cli.terminal import harmless
 from wheelship.errors import ExitStatus, MachineError, WheelshipError
 
 __all__ = ["OutputLost", "render_bug", "render_failure", "render_lost_output", "render_usage"]
@@ -98,10 +99,10 @@ def _text(error: WheelshipError, *, colored: bool) -> str:
     red, bold, cyan, plain = (_RED, _BOLD, _CYAN, _PLAIN) if colored else ("",) * 4
     # Collected findings name their places themselves, one line each.
     place = None if getattr(error, "findings", ()) else error.where
-    where = f"{bold}{place}{plain}: " if place else ""
-    lines = [f"{red}error[{error.code}]{plain}: {where}{error.message}"]
+    where = f"{bold}{harmless(place)}{plain}: " if place else ""
+    lines = [f"{red}error[{error.code}]{plain}: {where}{harmless(error.message)}"]
     if error.hint:
-        lines += _hint(error.hint, "  ", cyan, plain)
+        lines += _hint(harmless(error.hint), "  ", cyan, plain)
     return "\n".join(lines) + "\n"
 
 

@@ -16,10 +16,10 @@ from wheelship.cli.settings import Settings, common_options
 from wheelship.errors import InputError
 
 if TYPE_CHECKING:
+    from wheelship.inspect.measure import Measure
     from wheelship.inspect.model import Inspection
     from wheelship.oci.platform import Platform
     from wheelship.report.inspection_tables import Question
-    from wheelship.report.measure import Measure
 
 __all__ = ["NoTransferSize", "command"]
 

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 from wheelship.cli.settings import Settings
+from wheelship.cli.terminal import harmless
 from wheelship.events import Advanced, Event, Finished, Started, Warned
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ class ProgressView:
         return self._progress
 
     def _line(self, text: str) -> None:
+        text = harmless(text)
         if self._progress is not None:
             self._progress.console.print(text, markup=False, highlight=False)
         else:

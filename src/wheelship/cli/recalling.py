@@ -15,7 +15,7 @@ from wheelship.cli.images import Access, inspected
 from wheelship.cli.place import read_project
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.settings import Settings
-from wheelship.cli.terminal import stdout_canvas
+from wheelship.cli.terminal import encodable, stdout_canvas
 from wheelship.errors import InputError, WheelshipError
 from wheelship.events import Emit, Warned
 from wheelship.history.file import read
@@ -132,7 +132,7 @@ def _write(builds: list[PastBuild], settings: Settings, *, markdown: bool) -> No
     else:
         canvas = stdout_canvas(settings)
         text = history_text(builds, canvas.width, ascii_only=not canvas.unicode)
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(encodable(text, sys.stdout.encoding) + "\n")
 
 
 def _write_page(

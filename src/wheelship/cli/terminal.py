@@ -13,7 +13,7 @@ from wheelship.cli.settings import Settings
 if TYPE_CHECKING:
     from wheelship.report.canvas import Canvas
 
-__all__ = ["encodable", "stdout_canvas"]
+__all__ = ["encodable", "harmless", "stdout_canvas"]
 
 _WIDTH = 100  # of what is no terminal: a file, a pipe, a log
 _LEAST = 60  # below, the numbers alone do not fit
@@ -34,6 +34,19 @@ def encodable(text: str, encoding: str | None) -> str:
     """Return ``text`` with escapes for what ``encoding`` does not have."""
     named = encoding or "ascii"
     return text.encode(named, "backslashreplace").decode(named)
+
+
+def harmless(text: str) -> str:
+    """Return ``text``, lines and tabs kept, without anything that steers a terminal.
+
+    Messages quote names and words of files that others made; whoever writes a message need not
+    think of that.
+    """
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    from wheelship.report.printable import printable
+
+    return "\n".join("\t".join(map(printable, line.split("\t"))) for line in text.split("\n"))
 
 
 def _width(settings: Settings) -> int:

@@ -18,9 +18,9 @@ from wheelship.compare.summary import (
     LayerSummary,
     OwnerSummary,
     Summary,
-    total,
 )
 from wheelship.errors import InputError
+from wheelship.inspect.measure import total
 from wheelship.inspect.model import Owner, OwnerType, Sizes
 from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias, TypeVar
 
 from wheelship.compare.summary import LayerSummary, Summary
-from wheelship.inspect.measure import Measure, measured
+from wheelship.inspect.measure import Measure, measured, total
 from wheelship.inspect.model import OwnerType, Sizes
 from wheelship.oci.digest import Digest
 
@@ -195,8 +195,8 @@ def _owners(before: Summary, after: Summary) -> tuple[OwnerChange, ...]:
             name=key[1],
             old=tuple(sorted(one.owner.version for one in old.get(key, ()))),
             new=tuple(sorted(one.owner.version for one in new.get(key, ()))),
-            before=sum((one.sizes for one in old.get(key, ())), Sizes()),
-            after=sum((one.sizes for one in new.get(key, ())), Sizes()),
+            before=total(one.sizes for one in old.get(key, ())),
+            after=total(one.sizes for one in new.get(key, ())),
         )
         for key in sorted(old.keys() | new.keys())
     )

@@ -237,17 +237,13 @@ def _breach(
     percent: Decimal | None = None,
 ) -> Breach:
     reference = None if one.difference is None else one.difference.before
-    before: int | None = None
-    owners: tuple[OwnerChange, ...] = ()
-    layers: tuple[LayerChange, ...] = ()
-    if what == "layers":
-        before = None if reference is None else len(reference.layers)
-        grown = before is not None and before <= limit
-        layers = _causes_of_layers(one, grown=grown)
+    if reference is None:
+        before = None
+    elif what == "layers":
+        before = len(reference.layers)
     else:
-        before = None if reference is None else measured(reference.sizes, what)
-        grown = before is not None and before <= limit
-        owners = _causes(one, what, grown=grown)
+        before = measured(reference.sizes, what)
+    grown = before is not None and before <= limit
     return Breach(
         rule=rule,
         image=one.image,
@@ -257,8 +253,8 @@ def _breach(
         limit=limit,
         before=before,
         percent=percent,
-        owners=owners,
-        layers=layers,
+        owners=() if what == "layers" else _causes(one, what, grown=grown),
+        layers=_causes_of_layers(one, grown=grown) if what == "layers" else (),
         grown=grown,
     )
 

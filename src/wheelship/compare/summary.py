@@ -7,7 +7,6 @@ compared at once and a baseline is a file of some kilobytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,7 +15,7 @@ from wheelship.inspect.model import Contents, Inspection, Owner, Sizes
 from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
 
-__all__ = ["Blob", "KindSummary", "LayerSummary", "OwnerSummary", "Summary", "total"]
+__all__ = ["Blob", "KindSummary", "LayerSummary", "OwnerSummary", "Summary"]
 
 _LONGEST_STEP = 300
 """Characters kept of the command that made a layer; a RUN of BuildKit's may be a whole script."""
@@ -101,7 +100,7 @@ class Summary:
         kinds = (KindSummary(kind, row.sizes, row.files) for kind, row in by_kind(contents).items())
         return cls(
             reference=_encodable(contents.reference),
-            variant=contents.variant,
+            variant=_encodable(contents.variant),
             platform=contents.config.platform,
             digest=contents.digest,
             transfer_known=contents.transfer_known,
@@ -128,11 +127,6 @@ class Summary:
                 if one.owner.type in ("python", "debian")
             }
         )
-
-
-def total(sizes: Iterable[Sizes]) -> Sizes:
-    """Return the sum."""
-    return sum(sizes, Sizes())
 
 
 def _encodable(text: str) -> str:

@@ -7,12 +7,12 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import IO, Literal, TypeAlias
 
 from wheelship.engine.errors import DockerFailed, DockerMissing, PodmanFailed, PodmanMissing
 from wheelship.errors import MachineError
 
-__all__ = ["FROM_DAEMON", "LOCAL", "Client", "Program", "reason_of"]
+__all__ = ["FROM_DAEMON", "LOCAL", "MISSING", "Client", "Program", "reason_of"]
 
 Program: TypeAlias = Literal["docker", "podman"]
 
@@ -21,7 +21,9 @@ LOCAL = ("unix://", "npipe://", "fd://")
 """How the addresses of daemons begin that may be of this machine."""
 
 _ASK_SECONDS = 30
-_MISSING: dict[Program, type[MachineError]] = {"docker": DockerMissing, "podman": PodmanMissing}
+MISSING: dict[Program, type[MachineError]] = {"docker": DockerMissing, "podman": PodmanMissing}
+"""The error that says that there is no such engine; :attr:`Client.missing` where there is one."""
+
 _FAILED: dict[Program, type[MachineError]] = {"docker": DockerFailed, "podman": PodmanFailed}
 _TITLES: dict[Program, str] = {"docker": "the Docker client", "podman": "podman"}
 _WELL: dict[Program, str] = {
@@ -41,7 +43,7 @@ class Client:
     @property
     def missing(self) -> type[MachineError]:
         """The error that says that there is no such engine."""
-        return _MISSING[self.program]
+        return MISSING[self.program]
 
     @property
     def failed(self) -> type[MachineError]:
@@ -84,11 +86,33 @@ class Client:
                 timeout=seconds,
             )
         except OSError as error:
-            raise self.missing(
-                f"cannot execute {_TITLES[self.program]}: {error.strerror}",
-                where=str(self.path),
-                hint=f"name it: --{self.program} FILE or WHEELSHIP_{self.program.upper()}",
-            ) from error
+            raise self._not_executable(error) from error
+
+    def start(
+        self, *arguments: str, stdin: IO[bytes] | int, stdout: IO[bytes], stderr: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
+        """Start the client for who reads or writes along; waiting for it is the caller's business.
+
+        Raises:
+            DockerMissing, PodmanMissing: the client cannot be executed.
+        """
+        try:
+            return subprocess.Popen(
+                [self.path, *arguments],
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env=self.environment,
+            )
+        except OSError as error:
+            raise self._not_executable(error) from error
+
+    def _not_executable(self, error: OSError) -> MachineError:
+        return self.missing(
+            f"cannot execute {_TITLES[self.program]}: {error.strerror}",
+            where=str(self.path),
+            hint=f"name it: --{self.program} FILE or WHEELSHIP_{self.program.upper()}",
+        )
 
     def refuse_unusable(self) -> None:
         """Refuse a Docker daemon that does not answer, or whose ports are on another machine.

@@ -31,18 +31,7 @@ def load_archive(
         WheelshipError: what ``write`` raises.
     """
     with tempfile.TemporaryFile() as said:
-        try:
-            process = subprocess.Popen(
-                [client.path, "load"],
-                stdin=subprocess.PIPE,
-                stdout=said,
-                stderr=said,
-                env=client.environment,
-            )
-        except OSError as error:
-            raise client.missing(
-                f"cannot execute {client.path.name}: {error.strerror}", where=str(client.path)
-            ) from error
+        process = client.start("load", stdin=subprocess.PIPE, stdout=said, stderr=said)
         with process as load:
             pipe = cast("BinaryIO", load.stdin)
             with suppress(BrokenPipeError):  # what the engine has to say about it says more

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from wheelship.errors import WheelshipError
@@ -68,7 +68,7 @@ def past_build_of(line: bytes) -> PastBuild:
             seconds=_seconds(document["seconds"]),
             **{name: _count(document[name]) for name in _COUNTS},
         )
-    except (KeyError, ValueError, WheelshipError) as error:
+    except (KeyError, ValueError, OverflowError, WheelshipError) as error:
         raise UnreadableLine(str(error)) from error
 
 
@@ -105,10 +105,12 @@ def _name(value: object) -> str:
 
 
 def _time(value: object) -> str:
+    """Return a time as :class:`PastBuild` has it; ISO 8601 lets anything stand before the hour."""
     text = _text(value)
-    if datetime.fromisoformat(text).tzinfo is None:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
         raise UnreadableLine(f"{text[:80]!r} is in no time zone")
-    return text
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _seconds(value: object) -> float:

@@ -18,8 +18,8 @@ _K = TypeVar("_K")
 class Row:
     """A group of items: what it is called, what it weighs, how many files are in it.
 
-    ``key`` is unique among the rows of one question and stable between images, so that two images
-    can be held against each other by it.
+    ``key`` is stable between images. Two versions of a package have one key, as have the layers of
+    an image that has one twice.
     """
 
     key: str

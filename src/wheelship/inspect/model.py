@@ -226,7 +226,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerView:
-    """A layer among the others; ``created_by`` is its row of the history, ``created`` its time."""
+    """A layer among the others; ``created_by`` is its row of the history, empty without one."""
 
     digest: Digest
     diff_id: Digest

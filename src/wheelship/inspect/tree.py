@@ -88,10 +88,12 @@ class _Tree:
         self._first = 0
         self._last: tuple[str, _Directory] = ("", self._root)
         self._whited_out: dict[str, int] = {}
+        self._beside: dict[str, list[int]] = {}  # further ones at those paths: directories merge
 
     def add_layer(self, number: int, first: int, entries: Sequence[Entry]) -> None:
         self._layer, self._first = number, first
         self._whited_out.clear()
+        self._beside.clear()
         for entry in entries:
             if entry.kind in ("whiteout", "opaque"):
                 self._white_out(entry)
@@ -143,7 +145,9 @@ class _Tree:
         self.hidden_by[index] = self._layer
         if deleted:
             self.deleted[index] = 1
-            self._whited_out[self._entries[index].path] = index
+            path = self._entries[index].path
+            if self._whited_out.setdefault(path, index) != index:
+                self._beside.setdefault(path, []).append(index)
 
     # --- what it adds ---
 
@@ -159,7 +163,8 @@ class _Tree:
         if self._whited_out:
             again = self._whited_out.pop(entry.path, _VISIBLE)
             if again != _VISIBLE:  # deleted and made anew in one step
-                self.deleted[again] = 0
+                for one in (again, *self._beside.pop(entry.path, ())):
+                    self.deleted[one] = 0
         if entry.kind == "hardlink":
             self._link(index, entry)
         there = parent.children.get(name)

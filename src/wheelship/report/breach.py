@@ -10,11 +10,10 @@ from wheelship.compare.gate import Breach
 from wheelship.compare.summary import Summary
 from wheelship.inspect.measure import Measure, measured
 from wheelship.report.delta import format_delta, format_percent
-from wheelship.report.excess import excess_text
+from wheelship.report.excess import above_text
 from wheelship.report.printable import printable, shorten
 from wheelship.report.size import format_bytes
 from wheelship.report.step import step
-from wheelship.request.model import Excess
 
 __all__ = ["Cause", "breach_line", "breach_text", "causes_of", "image_name", "owner_label"]
 
@@ -38,19 +37,16 @@ def breach_text(breach: Breach) -> str:
 
 def breach_line(breach: Breach) -> str:
     """Return what broke which limit."""
-    if breach.what == "layers":
-        return excess_text(Excess(what="layers", actual=breach.actual, limit=breach.limit))
-    actual = f"{format_bytes(breach.actual)} {breach.what}"
     if breach.percent is not None and breach.before is not None:
         allowed = f"{breach.percent:f} % allowed"
+        actual = f"{format_bytes(breach.actual)} {breach.what}"
         if breach.before == 0:
             return f"grew from nothing to {actual}, {allowed}"
         grown = format_percent(breach.before, breach.actual, beside=breach.percent)
         more = format_bytes(breach.actual - breach.before)
         return f"grew by {more} ({grown}) to {actual}, {allowed}"
-    limit = "budget" if breach.rule == "budget" else "limit"
-    over = format_bytes(breach.actual - breach.limit)
-    return f"{actual}, {over} above the {limit} of {format_bytes(breach.limit)}"
+    called = "budget" if breach.rule == "budget" else "limit"
+    return above_text(breach.what, breach.actual, breach.limit, called)
 
 
 def image_name(image: Summary) -> str:

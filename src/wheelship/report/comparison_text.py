@@ -24,7 +24,7 @@ from wheelship.report.comparison_rows import (
     total_rows,
 )
 from wheelship.report.delta import format_delta
-from wheelship.report.measure import share
+from wheelship.report.share import share
 from wheelship.report.size import format_bytes
 
 __all__ = ["comparison_text"]

@@ -6,15 +6,22 @@ from __future__ import annotations
 from wheelship.report.size import format_bytes
 from wheelship.request.model import Excess
 
-__all__ = ["excess_text"]
+__all__ = ["above_text", "excess_text"]
 
 
 def excess_text(excess: Excess) -> str:
-    """Return what is too large, and by how much."""
-    if excess.what == "layers":
-        return f"{excess.actual} layers, {excess.limit} allowed"
-    over = format_bytes(excess.actual - excess.limit)
+    """Return by how much a budget is exceeded."""
+    return above_text(excess.what, excess.actual, excess.limit, "budget")
+
+
+def above_text(what: str, actual: int, limit: int, called: str) -> str:
+    """Return how far ``actual`` is above ``limit``: bytes, unless ``what`` is ``layers``.
+
+    ``called`` is what a limit on bytes is called.
+    """
+    if what == "layers":
+        return f"{actual} layers, {limit} allowed"
     return (
-        f"{format_bytes(excess.actual)} {excess.what}, "
-        f"{over} above the budget of {format_bytes(excess.limit)}"
+        f"{format_bytes(actual)} {what}, "
+        f"{format_bytes(actual - limit)} above the {called} of {format_bytes(limit)}"
     )

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from wheelship.inspect.group import by_path
+from wheelship.inspect.measure import measured, total
 from wheelship.inspect.model import Finding, Sizes
 from wheelship.report.inspection_tables import Question
 from wheelship.report.inspection_view import TYPES, InspectionView
 from wheelship.report.markdown import code, markup, prose, snippet
-from wheelship.report.measure import of, share
+from wheelship.report.share import share
 from wheelship.report.size import format_bytes
 from wheelship.report.step import NOT_SAID, step
 
@@ -80,7 +81,7 @@ def _report(view: InspectionView, top: int, depth: int | None) -> Iterator[str]:
 
 def _head(view: InspectionView) -> Iterator[str]:
     contents = view.contents
-    sizes = [f"**{format_bytes(of(contents.sizes, one))}** {one}" for one in view.measures]
+    sizes = [f"**{format_bytes(measured(contents.sizes, one))}** {one}" for one in view.measures]
     if not contents.transfer_known:
         sizes.insert(0, "transfer unknown")
     layers = len(contents.layers)
@@ -129,7 +130,7 @@ def _answer(view: InspectionView, by: Question, top: int, depth: int | None) -> 
         case "path":
             found = by_path(view.contents, depth or _DEPTH).values()
             rows = [_Line((code(row.label, _NAME),), row.sizes, row.files) for row in found]
-            rows.sort(key=lambda line: (-of(line.sizes, view.measure), line.names))
+            rows.sort(key=lambda line: (-measured(line.sizes, view.measure), line.names))
             yield from _table(view, ("directory",), _largest(view, rows, top))
         case never:
             assert_never(never)
@@ -137,12 +138,12 @@ def _answer(view: InspectionView, by: Question, top: int, depth: int | None) -> 
 
 def _largest(view: InspectionView, rows: Sequence[_Line], top: int) -> list[_Line]:
     """Return the ``top`` largest in their order, and one row for all others."""
-    order = sorted(range(len(rows)), key=lambda at: (-of(rows[at].sizes, view.measure), at))
+    order = sorted(range(len(rows)), key=lambda at: (-measured(rows[at].sizes, view.measure), at))
     kept, others = set(order[:top]), [rows[at] for at in order[top:]]
     shown = [row for at, row in enumerate(rows) if at in kept]
     if others:
         blanks = ("",) * (len(others[0].names) - 1)
-        sizes = sum((one.sizes for one in others), Sizes())
+        sizes = total(one.sizes for one in others)
         files = sum(one.files for one in others)
         shown.append(_Line((*blanks, f"{len(others):,} more"), sizes, files))
     return shown
@@ -153,14 +154,14 @@ def _table(view: InspectionView, heads: Sequence[str], rows: Sequence[_Line]) ->
     numbers = ["share", "files", *view.measures]
     yield f"| {' | '.join([*heads, *numbers])} |"
     yield f"|{' --- |' * len(heads)}{' ---: |' * len(numbers)}"
-    total = _Line((*("",) * (len(heads) - 1), "total"), view.contents.sizes, view.files)
-    for row in (*rows, total):
+    whole = _Line((*("",) * (len(heads) - 1), "total"), view.contents.sizes, view.files)
+    for row in (*rows, whole):
         sizes = [
             f"**{size}**" if one == view.measure else size
             for one in view.measures
-            for size in (format_bytes(of(row.sizes, one)),)
+            for size in (format_bytes(measured(row.sizes, one)),)
         ]
-        part = share(of(row.sizes, view.measure), view.whole).replace("<", "&lt;")
+        part = share(measured(row.sizes, view.measure), view.whole).replace("<", "&lt;")
         yield f"| {' | '.join([*row.names, part, f'{row.files:,}', *sizes])} |"
 
 
@@ -181,10 +182,10 @@ def _waste(view: InspectionView, top: int) -> Iterator[str]:
 def _finding(view: InspectionView, one: Finding) -> Iterator[str]:
     counted = one.sizes != Sizes()
     about = "about " * one.estimate
-    size = f"{about}{format_bytes(of(one.sizes, view.measure))}" if counted else "not counted"
+    size = f"{about}{format_bytes(measured(one.sizes, view.measure))}" if counted else "not counted"
     yield f"<details><summary>{size}: {markup(one.title)} ({one.code})</summary>"
     yield ""
-    sizes = [f"{format_bytes(of(one.sizes, measure))} {measure}" for measure in view.measures]
+    sizes = [f"{format_bytes(measured(one.sizes, measure))} {measure}" for measure in view.measures]
     saves = f". Saves {about}{', '.join(sizes)}." if counted else "."
     yield prose(one.reason.removesuffix(".")) + saves
     yield ""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from wheelship.inspect.group import Row
-from wheelship.inspect.model import Owner, OwnerType, Sizes
+from wheelship.inspect.measure import Measure, measured, total
+from wheelship.inspect.model import Owner, OwnerType
 from wheelship.report.canvas import Canvas, Ink
 from wheelship.report.inspection_tree import Branch
 from wheelship.report.inspection_view import TYPES, InspectionView
-from wheelship.report.measure import Measure, of
 from wheelship.report.sized_table import Heads, SizedRow, sized_table
 from wheelship.report.step import NOT_SAID, step
 
@@ -74,11 +74,13 @@ def owners_tree(view: InspectionView, canvas: Canvas, *, top: int) -> list[str]:
 
 def _chosen(view: InspectionView, top: int) -> frozenset[Owner]:
     seen = [
-        owner for owner, row in view.owners if of(row.sizes, view.measure) * _SEEN >= view.whole
+        owner
+        for owner, row in view.owners
+        if measured(row.sizes, view.measure) * _SEEN >= view.whole
     ]
     named = set(seen[:top])
     for group in view.groups:
-        if of(group.sizes, view.measure) * _LITTLE >= view.whole:
+        if measured(group.sizes, view.measure) * _LITTLE >= view.whole:
             named |= {owner for owner, _ in group.owners[:_ANY_CASE]} & set(seen)
     return frozenset(named)
 
@@ -105,7 +107,7 @@ def layers_table(
     view: InspectionView, canvas: Canvas, *, top: int, digests: bool = True
 ) -> list[str]:
     """Return the ``top`` largest layers in their order, lowest first."""
-    by_size = sorted(view.layers, key=lambda one: (-of(one[1].sizes, view.measure), one[0]))
+    by_size = sorted(view.layers, key=lambda one: (-measured(one[1].sizes, view.measure), one[0]))
     chosen = {index for index, _ in by_size[:top]}
     width = len(str(len(view.contents.layers) - 1))
 
@@ -180,7 +182,7 @@ def _below(line: _Line, canvas: Canvas, measure: Measure, least: int) -> list[_L
     """Return the lines below one, the last first."""
     branch, path = line.branch, line.branch.path
     count = len(branch.branches)
-    has_rest = count > 0 and of(branch.rest, measure) > least
+    has_rest = count > 0 and measured(branch.rest, measure) > least
     lines = []
     for at in range(count + has_rest):
         last = at == count + has_rest - 1
@@ -212,7 +214,7 @@ def _row(row: Row, name: str, inks: tuple[Ink, ...], stem: str) -> SizedRow:
 def _rest(rows: Sequence[Row], stem: str = "", left: int = 0) -> SizedRow:
     return SizedRow(
         name=f"{len(rows):,} more",
-        sizes=_sum(rows),
+        sizes=total(row.sizes for row in rows),
         stem=stem,
         left=("",) * left,
         right=(f"{sum(row.files for row in rows):,}",),
@@ -230,7 +232,7 @@ def _table(
     left: int = 0,
 ) -> list[str]:
     """Return the lines of ``rows``, of what was left out, and of the sum of both: the image."""
-    total = SizedRow(
+    whole = SizedRow(
         name="total",
         sizes=view.contents.sizes,
         left=("",) * left,
@@ -241,16 +243,8 @@ def _table(
     return sized_table(
         canvas,
         heads,
-        [*rows, *([_rest(rest, left=left)] if rest else []), total],
+        [*rows, *([_rest(rest, left=left)] if rest else []), whole],
         measure=view.measure,
         whole=view.whole,
         measures=view.measures,
-    )
-
-
-def _sum(rows: Sequence[Row]) -> Sizes:
-    return Sizes(
-        sum(row.sizes.transfer for row in rows),
-        sum(row.sizes.unpacked for row in rows),
-        sum(row.sizes.effective for row in rows),
     )

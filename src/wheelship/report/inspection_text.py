@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import assert_never
 
+from wheelship.inspect.measure import MEASURES, Measure, measured
 from wheelship.report.canvas import Canvas
 from wheelship.report.inspection_tables import (
     Question,
@@ -18,7 +19,6 @@ from wheelship.report.inspection_tables import (
 )
 from wheelship.report.inspection_view import COUNTED_BY_OTHERS, InspectionView
 from wheelship.report.inspection_waste import waste_lines
-from wheelship.report.measure import MEASURES, Measure, of
 from wheelship.report.size import format_bytes
 
 __all__ = ["inspection_text"]
@@ -100,7 +100,7 @@ def _header(view: InspectionView, canvas: Canvas) -> Iterator[str]:
 
 def _size(view: InspectionView, canvas: Canvas, measure: Measure) -> Iterator[str]:
     meaning = _MEANINGS[measure]
-    number = format_bytes(of(view.contents.sizes, measure))
+    number = format_bytes(measured(view.contents.sizes, measure))
     if measure not in view.measures:
         number, meaning = "unknown", "this place has the layers uncompressed"
     elif measure == "unpacked" and view.hidden.unpacked:
@@ -127,7 +127,7 @@ def _layers(view: InspectionView, canvas: Canvas, top: int, *, digests: bool) ->
 
 
 def _strip(view: InspectionView, canvas: Canvas) -> Iterator[str]:
-    sizes = [of(layer.sizes, view.measure) for layer in view.contents.layers]
+    sizes = [measured(layer.sizes, view.measure) for layer in view.contents.layers]
     if len(sizes) > 1:
         bar, numbers = canvas.strip(sizes, canvas.width - 2 * len(_MARGIN))
         yield _MARGIN + canvas.paint(bar, "blue")

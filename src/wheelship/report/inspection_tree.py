@@ -7,8 +7,8 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from wheelship.inspect.measure import Measure, measured, total
 from wheelship.inspect.model import Item, Sizes
-from wheelship.report.measure import Measure, of
 
 __all__ = ["Branch", "PathTree"]
 
@@ -92,7 +92,7 @@ class PathTree:
         chosen = heapq.nsmallest(
             count,
             found,
-            key=lambda path: (-of(found[path].sizes, measure), path.count("/"), path),
+            key=lambda path: (-measured(found[path].sizes, measure), path.count("/"), path),
         )
         below: dict[str, list[str]] = {"": []}
         shown = frozenset(chosen)
@@ -110,11 +110,11 @@ class PathTree:
                 yield path, one
 
     def _files(self, measure: Measure, depth: int | None) -> dict[str, _Sum]:
-        least = of(self._directories[""].sizes, measure) // _SMALL
+        least = measured(self._directories[""].sizes, measure) // _SMALL
         found: dict[str, _Sum] = {}
         for item in self._items:
             entry = item.entry
-            if entry.kind != "file" or of(item.sizes, measure) <= least:
+            if entry.kind != "file" or measured(item.sizes, measure) <= least:
                 continue
             if entry.path in self._directories or (
                 depth is not None and entry.path.count("/") >= depth
@@ -137,18 +137,14 @@ class PathTree:
 
 
 def _branch(path: str, own: _Sum, holds: Sequence[Branch]) -> Branch:
-    shown = sum((one.sizes for one in holds), Sizes())
+    shown = total(one.sizes for one in holds)
     return Branch(
         path=path,
         sizes=own.sizes,
         files=own.files,
         is_directory=isinstance(own, _Directory),
         branches=tuple(holds),
-        rest=Sizes(
-            own.transfer - shown.transfer,
-            own.unpacked - shown.unpacked,
-            own.effective - shown.effective,
-        ),
+        rest=own.sizes - shown,
         rest_files=own.files - sum(one.files for one in holds),
     )
 

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from wheelship.inspect.group import Row, by_kind, by_layer, by_owner
+from wheelship.inspect.measure import MEASURES, Measure, measured, total
 from wheelship.inspect.model import Contents, Finding, Inspection, Owner, OwnerType, Sizes
 from wheelship.report.inspection_tree import PathTree
-from wheelship.report.measure import MEASURES, Measure, of, share
+from wheelship.report.share import share
 from wheelship.report.size import format_bytes
 
 __all__ = ["COUNTED_BY_OTHERS", "TYPES", "InspectionView", "OwnerGroup"]
@@ -61,7 +62,7 @@ class InspectionView:
     @property
     def whole(self) -> int:
         """The image's size, as it is measured here."""
-        return of(self.contents.sizes, self.measure)
+        return measured(self.contents.sizes, self.measure)
 
     @property
     def ours(self) -> bool:
@@ -84,7 +85,7 @@ class InspectionView:
         return tuple(
             sorted(
                 by_owner(self.contents).items(),
-                key=lambda one: (-of(one[1].sizes, self.measure), one[0]),
+                key=lambda one: (-measured(one[1].sizes, self.measure), one[0]),
             )
         )
 
@@ -94,14 +95,14 @@ class InspectionView:
         found = [
             OwnerGroup(
                 type=type_,
-                sizes=_sum(row.sizes for _, row in own),
+                sizes=total(row.sizes for _, row in own),
                 files=sum(row.files for _, row in own),
                 owners=own,
             )
             for type_ in TYPES
             if (own := tuple(one for one in self.owners if one[0].type == type_))
         ]
-        return tuple(sorted(found, key=lambda one: (-of(one.sizes, self.measure), one.type)))
+        return tuple(sorted(found, key=lambda one: (-measured(one.sizes, self.measure), one.type)))
 
     @cached_property
     def kinds(self) -> tuple[Row, ...]:
@@ -109,7 +110,7 @@ class InspectionView:
         return tuple(
             sorted(
                 by_kind(self.contents).values(),
-                key=lambda row: (-of(row.sizes, self.measure), row.key),
+                key=lambda row: (-measured(row.sizes, self.measure), row.key),
             )
         )
 
@@ -129,7 +130,7 @@ class InspectionView:
         return tuple(
             sorted(
                 self.inspection.findings,
-                key=lambda one: (-of(one.sizes, self.measure), one.code, one.paths),
+                key=lambda one: (-measured(one.sizes, self.measure), one.code, one.paths),
             )
         )
 
@@ -137,7 +138,7 @@ class InspectionView:
     def wasted(self) -> str:
         """How many findings there are, and what they amount to: no byte counts for two of them."""
         counted = [one for one in self.findings if one.sizes != Sizes()]
-        size = of(_sum(one.sizes for one in counted), self.measure)
+        size = measured(total(one.sizes for one in counted), self.measure)
         about = "about " if any(one.estimate for one in counted) else ""
         text = f"{len(counted)} finding{'s' * (len(counted) != 1)}"
         if counted:
@@ -153,7 +154,7 @@ class InspectionView:
     @cached_property
     def hidden(self) -> Sizes:
         """What later layers overwrote or deleted."""
-        return _sum(item.sizes for item in self.contents.items if item.hidden_by is not None)
+        return total(item.sizes for item in self.contents.items if item.hidden_by is not None)
 
     @cached_property
     def files(self) -> int:
@@ -170,12 +171,3 @@ class InspectionView:
             self.contents.sizes.effective,
         )
         return tuple(zip(COUNTED_BY_OTHERS, counts, strict=True))
-
-
-def _sum(sizes: Iterable[Sizes]) -> Sizes:
-    transfer = unpacked = effective = 0
-    for one in sizes:
-        transfer += one.transfer
-        unpacked += one.unpacked
-        effective += one.effective
-    return Sizes(transfer, unpacked, effective)

@@ -6,11 +6,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from wheelship.inspect.measure import measured
 from wheelship.inspect.model import Finding, Sizes
 from wheelship.report.advice import fitting_advice
 from wheelship.report.canvas import Canvas
 from wheelship.report.inspection_view import InspectionView
-from wheelship.report.measure import of
 from wheelship.report.printable import cells
 from wheelship.report.size import format_bytes
 
@@ -61,7 +61,7 @@ def _room(canvas: Canvas) -> int:
 def _title(view: InspectionView, canvas: Canvas, one: Finding) -> Iterator[str]:
     size = "not counted"
     if one.sizes != Sizes():
-        size = f"{'~' * one.estimate}{format_bytes(of(one.sizes, view.measure))}"
+        size = f"{'~' * one.estimate}{format_bytes(measured(one.sizes, view.measure))}"
     first, *more = wrapped(f"{canvas.show(one.title)} ({one.code})", _room(canvas)) or [""]
     amount = canvas.paint(f"{size:>{_AMOUNT}}", "yellow", "bold")
     yield f"{_MARGIN}{amount}  {canvas.paint(first, 'bold')}"
@@ -89,7 +89,8 @@ def _short(view: InspectionView, canvas: Canvas, one: Finding) -> Iterator[str]:
 def _whole(view: InspectionView, canvas: Canvas, one: Finding) -> Iterator[str]:
     room, about = _room(canvas), "~" * one.estimate
     sizes = ", ".join(
-        f"{about}{format_bytes(of(one.sizes, measure))} {measure}" for measure in view.measures
+        f"{about}{format_bytes(measured(one.sizes, measure))} {measure}"
+        for measure in view.measures
     )
     for text in (sizes if one.sizes != Sizes() else "", _reason(canvas, one, room)):
         yield from (_INDENT + line for line in wrapped(text, room))

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wheelship.inspect.measure import MEASURES, Measure, measured
 from wheelship.inspect.model import Sizes
 from wheelship.report.canvas import Canvas, Ink
-from wheelship.report.measure import MEASURES, Measure, of, share
 from wheelship.report.printable import cells
+from wheelship.report.share import share
 from wheelship.report.size import format_bytes
 
 __all__ = ["Heads", "SizedRow", "sized_table"]
@@ -106,7 +107,7 @@ def _line(
     whole: int,
     measures: Sequence[Measure],
 ) -> str:
-    size = of(row.sizes, measure)
+    size = measured(row.sizes, measure)
     parts = [
         canvas.fit(text, width) if width else ""
         for text, width in zip(row.left, room.left, strict=True)
@@ -122,7 +123,7 @@ def _line(
         for text, width in zip(row.right, room.right, strict=True)
     ]
     for one, width in zip(measures, room.sizes, strict=True):
-        number = format_bytes(of(row.sizes, one)).rjust(width)
+        number = format_bytes(measured(row.sizes, one)).rjust(width)
         parts.append(canvas.paint(number, "bold") if one == measure else number)
     return (_INDENT + (" " * _GAP).join(one for one in parts if one)).rstrip()
 
@@ -131,7 +132,7 @@ def _room(
     canvas: Canvas, heads: Heads, rows: Sequence[SizedRow], measures: Sequence[Measure]
 ) -> _Room:
     sizes = tuple(
-        max([len(one), *(len(format_bytes(of(row.sizes, one))) for row in rows)])
+        max([len(one), *(len(format_bytes(measured(row.sizes, one))) for row in rows)])
         for one in measures
     )
     narrow = canvas.width < _NARROW

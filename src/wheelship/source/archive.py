@@ -9,31 +9,30 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, TypeAlias
 
+from wheelship.archive.blob import Undecodable
+from wheelship.archive.decompress import batches
 from wheelship.events import Advanced, Emit, Finished, Started
 from wheelship.oci.descriptor import Descriptor
 from wheelship.source.choose import Wanted
 from wheelship.source.docker_archive import read_docker_archive
-from wheelship.source.document import DOCUMENT_BYTES, parse_entries
+from wheelship.source.document import parse_entries
 from wheelship.source.errors import InvalidImage, NoImage, UnsupportedImage
-from wheelship.source.extent import Extent, read_all, regular_file
+from wheelship.source.extent import Extent, read_document, regular_file, verified
 from wheelship.source.members import Members, read_members
 from wheelship.source.model import BlobStream
 from wheelship.source.oci import ReadImage, read_image, read_tagged
-from wheelship.source.verified import VerifiedStream
 from wheelship.store.errors import DiskFull, disk_errors
 
 __all__ = ["Kind", "open_archive"]
 
 Kind: TypeAlias = Literal["oci-archive", "docker-archive", "any"]
 
-_PIECE_BYTES = 1024 * 1024
 _GZIP = b"\x1f\x8b"
 _OTHERS = {b"\xfd7zXZ\0": "unxz", b"BZh": "bunzip2", b"\x28\xb5\x2f\xfd": "unzstd"}
 _GROWTH_MAX = 100
@@ -55,13 +54,7 @@ class _Blobs:
         extent, where = self._find(descriptor), self.members.where
         if extent is None:
             raise InvalidImage(f"lacks the blob {descriptor.digest}", where=where)
-        if extent.size_bytes != descriptor.size_bytes:
-            raise InvalidImage(
-                f"the blob {descriptor.digest} has {extent.size_bytes} bytes, promised are "
-                f"{descriptor.size_bytes}",
-                where=where,
-            )
-        yield VerifiedStream(extent.stream(), descriptor, where=where)
+        yield verified(extent, descriptor, where)
 
     def _find(self, descriptor: Descriptor) -> Extent | None:
         return self.members.find(f"blobs/sha256/{descriptor.digest.hex}")
@@ -90,11 +83,13 @@ def open_archive(
         DiskFull: it is compressed, and too large for the workspace.
     """
     where = called if name is None else called.removesuffix(f":{name}")
-    try:
-        with regular_file(path) as file, _inflated(file, where, workspace, emit) as archive:
-            yield _read(read_members(archive, where), kind, name, wanted, where)
-    except FileNotFoundError as error:
-        raise NoImage("is no file", where=called) from error
+    with ExitStack() as resources:
+        try:
+            file = resources.enter_context(regular_file(path))
+        except FileNotFoundError as error:
+            raise NoImage("is no file", where=called) from error
+        archive = resources.enter_context(_inflated(file, where, workspace, emit))
+        yield _read(read_members(archive, where), kind, name, wanted, where)
 
 
 def _read(members: Members, kind: Kind, name: str | None, wanted: Wanted, where: str) -> ReadImage:
@@ -107,12 +102,7 @@ def _read(members: Members, kind: Kind, name: str | None, wanted: Wanted, where:
                 hint="perhaps it is a docker-archive:FILE",
             )
         return read_docker_archive(members, name, wanted, where)
-    if index.size_bytes > DOCUMENT_BYTES:
-        raise InvalidImage(
-            f"has an index.json of {index.size_bytes} bytes; {DOCUMENT_BYTES} are read at most",
-            where=where,
-        )
-    entries = parse_entries(read_all(index.stream()), where)
+    entries = parse_entries(read_document(index, "index.json", where), where)
     blobs = _Blobs(members)
     manifest, _ = read_tagged(blobs, entries, name, wanted, where)
     reference = where if name is None else f"{where}:{name}"
@@ -149,10 +139,10 @@ def _inflated(file: Extent, where: str, workspace: Path, emit: Emit) -> Iterator
 
 
 def _inflate(file: Extent, out: IO[bytes], where: str, workspace: Path, emit: Emit) -> int:
-    stream, size, asked = file.stream(), 0, 0
+    size = asked = 0
     limit = file.size_bytes * _GROWTH_MAX + _GROWTH_FREE_BYTES
     try:
-        for piece in _pieces(stream):
+        for piece, _ in batches(file.stream()):
             size += len(piece)
             if size > limit:
                 raise InvalidImage(f"grows to more than {_GROWTH_MAX} times its size", where=where)
@@ -161,27 +151,10 @@ def _inflate(file: Extent, out: IO[bytes], where: str, workspace: Path, emit: Em
                 _require_room(workspace, where)
             out.write(piece)
             emit(Advanced("unpack", where, len(piece)))
-    except (zlib.error, EOFError) as error:
-        raise InvalidImage(f"cannot be inflated: {error}", where=where) from error
+    except Undecodable as error:
+        raise InvalidImage(str(error), where=where) from error
     out.flush()
     return size
-
-
-def _pieces(stream: BlobStream) -> Iterator[bytes]:
-    """Inflate a gzip file of any number of members (RFC 1952)."""
-    data = b""
-    while data or (data := stream.read(_PIECE_BYTES)):
-        decoder = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        while not decoder.eof:
-            piece = decoder.decompress(data, _PIECE_BYTES)
-            data = decoder.unconsumed_tail
-            if piece:
-                yield piece
-            elif not data and not decoder.eof:
-                data = stream.read(_PIECE_BYTES)
-                if not data:
-                    raise EOFError("it ends inside its compressed stream")
-        data = decoder.unused_data.lstrip(b"\0")  # some pad to whole blocks
 
 
 def _require_room(workspace: Path, where: str) -> None:

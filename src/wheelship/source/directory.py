@@ -4,18 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from wheelship.oci.descriptor import Descriptor
 from wheelship.source.choose import Wanted
-from wheelship.source.document import DOCUMENT_BYTES, parse_entries
+from wheelship.source.document import parse_entries
 from wheelship.source.errors import InvalidImage, NoImage
-from wheelship.source.extent import read_all, regular_file
+from wheelship.source.extent import read_document, regular_file, verified
 from wheelship.source.model import BlobStream
 from wheelship.source.oci import ReadImage, read_image, read_tagged
-from wheelship.source.verified import VerifiedStream
 
 __all__ = ["open_layout"]
 
@@ -32,20 +31,13 @@ class _Directory:
 
     @contextmanager
     def open(self, descriptor: Descriptor) -> Iterator[BlobStream]:
-        path = self._path(descriptor)
-        try:
-            with regular_file(path) as extent:
-                if extent.size_bytes != descriptor.size_bytes:
-                    raise InvalidImage(
-                        f"the blob {descriptor.digest} has {extent.size_bytes} bytes, promised are "
-                        f"{descriptor.size_bytes}",
-                        where=str(self.path),
-                    )
-                yield VerifiedStream(extent.stream(), descriptor, where=str(self.path))
-        except FileNotFoundError as error:
-            raise InvalidImage(
-                f"lacks the blob {descriptor.digest}", where=str(self.path)
-            ) from error
+        where = str(self.path)
+        with ExitStack() as resources:
+            try:
+                extent = resources.enter_context(regular_file(self._path(descriptor)))
+            except FileNotFoundError as error:
+                raise InvalidImage(f"lacks the blob {descriptor.digest}", where=where) from error
+            yield verified(extent, descriptor, where)
 
     def _path(self, descriptor: Descriptor) -> Path:
         return self.path / "blobs" / "sha256" / descriptor.digest.hex
@@ -71,13 +63,7 @@ def open_layout(directory: Path, tag: str | None, wanted: Wanted, called: str) -
 def _index(directory: Path, where: str) -> bytes:
     try:
         with regular_file(directory / "index.json") as extent:
-            if extent.size_bytes > DOCUMENT_BYTES:
-                raise InvalidImage(
-                    f"has an index.json of {extent.size_bytes} bytes; {DOCUMENT_BYTES} are read at "
-                    "most",
-                    where=where,
-                )
-            return read_all(extent.stream())
+            return read_document(extent, "index.json", where)
     except FileNotFoundError as error:
         raise NoImage(
             "is no OCI layout: it has no index.json", where=where, hint="name one: oci:DIR[:TAG]"

@@ -20,7 +20,7 @@ from typing import Any
 from wheelship.oci.descriptor import LAYER_GZIP, LAYER_TAR, LAYER_ZSTD, Descriptor
 from wheelship.oci.digest import Digest
 from wheelship.source.choose import Wanted, is_called, lacking
-from wheelship.source.document import DOCUMENT_BYTES, LAYERS_MAX, parse_config
+from wheelship.source.document import LAYERS_MAX, parse_config
 from wheelship.source.errors import (
     InvalidImage,
     NoImage,
@@ -28,7 +28,7 @@ from wheelship.source.errors import (
     shown,
     well_formed,
 )
-from wheelship.source.extent import Extent, read_all
+from wheelship.source.extent import Extent, read_document
 from wheelship.source.members import Members
 from wheelship.source.model import BlobStream, SourceLayer
 from wheelship.source.oci import ReadImage
@@ -188,12 +188,4 @@ def _document(members: Members, name: str, where: str) -> bytes:
     extent = members.find(name)
     if extent is None:
         raise InvalidImage(f"lacks {shown(name)}", where=where)
-    if extent.size_bytes > DOCUMENT_BYTES:
-        raise InvalidImage(
-            f"{shown(name)} has {extent.size_bytes} bytes; {DOCUMENT_BYTES} are read at most",
-            where=where,
-        )
-    data = read_all(extent.stream())
-    if len(data) != extent.size_bytes:
-        raise InvalidImage(f"{shown(name)} is cut short", where=where)
-    return data
+    return read_document(extent, name, where)

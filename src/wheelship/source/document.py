@@ -55,6 +55,7 @@ INDEXES = (INDEX, DOCKER_INDEX)
 _MANIFESTS = (MANIFEST, DOCKER_MANIFEST)
 _DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 _ENTRIES_MAX = 10_000
+_SIZE_MAX = 2**63 - 1  # as int64 of other readers (descriptor.md)
 _NAMES = ("org.opencontainers.image.ref.name", "io.containerd.image.name")
 _REFERENCE_TYPE = "vnd.docker.reference.type"
 
@@ -188,7 +189,7 @@ def _entry(document: dict[str, Any]) -> Entry:
 
 def _named(document: dict[str, Any]) -> Named:
     size = document["size"]
-    if not isinstance(size, int) or isinstance(size, bool) or size < 0:
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _SIZE_MAX:
         raise ValueError(f"size {size!r}")
     descriptor = Descriptor(
         media_type=_text(document.get("mediaType") or ""),

@@ -16,10 +16,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from wheelship.engine.client import Client, Program, reason_of
-from wheelship.engine.errors import DockerMissing, PodmanMissing
+from wheelship.engine.client import MISSING, Client, Program, reason_of
 from wheelship.engine.trouble import trouble_of
-from wheelship.errors import MachineError
 from wheelship.events import Advanced, Emit, Finished, Started
 from wheelship.source.archive import open_archive
 from wheelship.source.choose import Wanted
@@ -33,7 +31,6 @@ _ASK_SECONDS = 60.0
 _LOOK_SECONDS = 0.2
 _INSTEAD = "\nwithout an engine: read it from its registry, registry:REF"
 _ABSENT = ("no such image", "no such object", "image not known", "unable to find", "not found")
-_MISSING: dict[Program, type[MachineError]] = {"docker": DockerMissing, "podman": PodmanMissing}
 
 
 @contextmanager
@@ -57,7 +54,7 @@ def open_engine_image(
     """
     called = f"{program}:{name}"
     if client is None:
-        raise _MISSING[program](
+        raise MISSING[program](
             f"there is no {program} client on PATH",
             where=called,
             hint=f"name it: --{program} FILE or WHEELSHIP_{program.upper()}",
@@ -129,18 +126,7 @@ def _save(
 def _run_save(
     client: Client, identity: str, out: IO[bytes], said: IO[bytes], called: str, emit: Emit
 ) -> None:
-    try:
-        process = subprocess.Popen(
-            [client.path, "save", identity],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=said,
-            env=client.environment,
-        )
-    except OSError as error:
-        raise client.missing(
-            f"cannot execute {client.path.name}: {error.strerror}", where=str(client.path)
-        ) from error
+    process = client.start("save", identity, stdin=subprocess.DEVNULL, stdout=out, stderr=said)
     path, seen = Path(out.name), 0
     try:
         status = None

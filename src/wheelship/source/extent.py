@@ -10,10 +10,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from wheelship.source.errors import InvalidImage
+from wheelship.oci.descriptor import Descriptor
+from wheelship.source.document import DOCUMENT_BYTES
+from wheelship.source.errors import InvalidImage, shown
 from wheelship.source.model import BlobStream
+from wheelship.source.verified import VerifiedStream
 
-__all__ = ["Extent", "ExtentStream", "MemoryStream", "read_all", "regular_file"]
+__all__ = [
+    "Extent",
+    "ExtentStream",
+    "MemoryStream",
+    "read_all",
+    "read_document",
+    "regular_file",
+    "verified",
+]
 
 _PIECE_BYTES = 1024 * 1024
 
@@ -67,6 +78,38 @@ class MemoryStream:
 def read_all(stream: BlobStream) -> bytes:
     """Return what is left of ``stream``, which must be short."""
     return b"".join(iter(lambda: stream.read(_PIECE_BYTES), b""))
+
+
+def read_document(extent: Extent, name: str, where: str) -> bytes:
+    """Return the JSON document called ``name``, whole.
+
+    Raises:
+        InvalidImage: it is longer than readers take, or the file around it was cut short.
+    """
+    if extent.size_bytes > DOCUMENT_BYTES:
+        raise InvalidImage(
+            f"{shown(name)} has {extent.size_bytes} bytes; {DOCUMENT_BYTES} are read at most",
+            where=where,
+        )
+    data = read_all(extent.stream())
+    if len(data) != extent.size_bytes:
+        raise InvalidImage(f"{shown(name)} is cut short", where=where)
+    return data
+
+
+def verified(extent: Extent, descriptor: Descriptor, where: str) -> VerifiedStream:
+    """Return the blob in ``extent``, to be proven while it is read.
+
+    Raises:
+        InvalidImage: it cannot be what ``descriptor`` names: its size is another.
+    """
+    if extent.size_bytes != descriptor.size_bytes:
+        raise InvalidImage(
+            f"the blob {descriptor.digest} has {extent.size_bytes} bytes, promised are "
+            f"{descriptor.size_bytes}",
+            where=where,
+        )
+    return VerifiedStream(extent.stream(), descriptor, where=where)
 
 
 @contextmanager

@@ -2,37 +2,40 @@
 """What lies where in the archive around an image, found by its headers alone.
 
 Nothing is ever extracted: a blob is read at its offset, gigabytes are skipped, and a name is only a
-key to look up. That leaves path traversal nothing to reach. The headers are read here and not by
-``tarfile``, which would hold a claimed header of gigabytes, follow a chain of extended headers by
-recursion and take damage for the end.
+key to look up. That leaves path traversal nothing to reach. ``tarfile`` would hold a claimed header
+of gigabytes, follow a chain of extended headers by recursion and take damage for the end.
 """
 
 from __future__ import annotations
 
 import posixpath
-import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from wheelship.archive.header import (
+    BLOCK_BYTES,
+    EXTENDED,
+    SPARSE,
+    Header,
+    InvalidHeader,
+    Override,
+    extend,
+    parse_header,
+)
 from wheelship.source.errors import InvalidImage, shown
-from wheelship.source.extent import Extent
+from wheelship.source.extent import Extent, read_all
 
 __all__ = ["Member", "Members", "read_members"]
 
-_BLOCK_BYTES = 512
 _EXTENDED_BYTES = 64 * 1024  # a name, or a few attributes
 _EXTENDED_MAX = 8
 _MEMBERS_MAX = 20_000  # an image has some four for each layer
 _NAME_CHARACTERS = 1024
 _HOPS_MAX = 8
-_DIGITS_MAX = 19
-_END = bytes(_BLOCK_BYTES)
-_HEADER = struct.Struct("100s 8s 8s 8s 12s 12s 8s 1s 100s 8s 32s 32s 8s 8s 155s 12x")
-_CHECKSUM = slice(148, 156)
-_FILES = (b"0", b"\0", b"7")
-_LINKS = (b"1", b"2")
-_EMPTY = (b"1", b"2", b"3", b"4", b"5", b"6")  # whatever their size says, nothing follows
-_SPARSE = b"S"
+_END = bytes(BLOCK_BYTES)
+_FILES = frozenset((0, *b"07"))
+_SYMLINK = ord("2")
+_LINKS = frozenset((ord("1"), _SYMLINK))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +101,6 @@ def _plain(name: str) -> str | None:
     return None if plain == ".." or plain.startswith("../") else plain
 
 
-@dataclass(frozen=True, slots=True)
-class _Header:
-    name: str
-    kind: bytes
-    size_bytes: int
-    target: str
-
-
 class _Walk:
     """Goes through the headers of one archive."""
 
@@ -116,91 +111,62 @@ class _Walk:
 
     def members(self) -> Iterator[tuple[str, Member]]:
         """Yield files and links in the archive's order."""
-        extended: dict[str, str] = {}
-        count = 0
+        said, count = Override(), 0
         while (header := self._header()) is not None:
-            if header.kind in (b"x", b"g", b"L", b"K"):
+            if header.kind in EXTENDED:
                 count += 1
                 if count > _EXTENDED_MAX:
                     raise self._refusal("has a chain of extended headers")
-                extended |= self._extended(header)
+                said = self._said(header, said)
                 continue
-            if "size" in extended:
-                header = replace(header, size_bytes=self._decimal(extended["size"]))
-            name = extended.get("path", header.name)
-            target = extended.get("linkpath", header.target)
-            if header.kind == _SPARSE or any(one.startswith("GNU.sparse") for one in extended):
+            name = header.name if said.name is None else said.name
+            target = header.target if said.target is None else said.target
+            if header.kind == SPARSE or said.sparse:
                 raise self._refusal(f"holds a sparse file, {shown(name)}, as no image's does")
-            extended, count = {}, 0
-            extent = self._content(header, name)
+            size = said.size if header.kind in _FILES and said.size is not None else header.size
+            extent = self._content(size, name)
+            said, count = Override(), 0
             if header.kind in _LINKS:
-                if header.kind == b"2":  # a symlink's target is relative to where it lies
+                if header.kind == _SYMLINK:  # its target is relative to where it lies
                     target = posixpath.join(posixpath.dirname(name), target)
                 yield name, Member(extent, target or ".")
             elif header.kind in _FILES and not name.endswith("/"):
                 yield name, Member(extent)
 
-    def _header(self) -> _Header | None:
-        block = self._read(_BLOCK_BYTES)
-        if len(block) < _BLOCK_BYTES:
+    def _header(self) -> Header | None:
+        block = self._read(BLOCK_BYTES)
+        if len(block) < BLOCK_BYTES:
             what = "is no tar archive" if not self._at else "ends without a tar archive's end"
             raise self._refusal(what + (", and empty" if not block and not self._at else ""))
         if block == _END:
             return None
-        fields = _HEADER.unpack(block)
-        told = _octal(fields[6])
-        signed = block[: _CHECKSUM.start] + b" " * 8 + block[_CHECKSUM.stop :]
-        if told != sum(signed):
-            first = not self._at
-            raise self._refusal("is no tar archive" if first else f"is damaged at byte {self._at}")
-        self._at += _BLOCK_BYTES
-        name, target, prefix = (_text(fields[one]) for one in (0, 8, 14))
-        if fields[9] == b"ustar\x0000" and prefix:
-            name = f"{prefix}/{name}"
-        size = _number(fields[4])
-        if size is None or size < 0:
-            raise self._refusal(f"claims an impossible size for {shown(name)}")
-        return _Header(name, fields[7], size, target)
+        try:
+            header = parse_header(block)
+        except InvalidHeader as error:
+            what = f"is damaged at byte {self._at}" if self._at else "is no tar archive"
+            raise InvalidImage(f"{what}: it {error}", where=self._where) from error
+        self._at += BLOCK_BYTES
+        return header
 
-    def _content(self, header: _Header, name: str) -> Extent:
-        size = 0 if header.kind in _EMPTY else header.size_bytes
+    def _content(self, size: int, name: str) -> Extent:
         start = self._at
         if size > self._archive.size_bytes - start:
             raise self._refusal(
                 f"is cut short, or claims {size} bytes for {shown(name)} and has "
                 f"{self._archive.size_bytes - start}"
             )
-        self._at += -(-size // _BLOCK_BYTES) * _BLOCK_BYTES
+        self._at += -(-size // BLOCK_BYTES) * BLOCK_BYTES
         return Extent(self._archive.descriptor, self._archive.offset + start, size)
 
-    def _extended(self, header: _Header) -> dict[str, str]:
-        if header.size_bytes > _EXTENDED_BYTES:
-            raise self._refusal(f"has an extended header of {header.size_bytes} bytes")
-        extent = self._content(header, "an extended header")
-        data = extent.stream().read(extent.size_bytes)
-        if header.kind in (b"L", b"K"):
-            return {"path" if header.kind == b"L" else "linkpath": _text(data)}
-        records = dict(self._records(data))
-        if header.kind == b"g":  # git writes a comment; what would rename all members is no use
-            return {key: value for key, value in records.items() if key.startswith("GNU.sparse")}
-        return records
-
-    def _records(self, data: bytes) -> Iterator[tuple[str, str]]:
-        """Read the records of a pax header: a length, key=value, a line end (POSIX.1-2008, pax)."""
-        while data.strip(b"\0"):
-            length, space, _ = data[:20].partition(b" ")
-            end = int(length) if length.isdigit() else 0
-            record = data[len(length) + 1 : end]
-            key, equals, value = record.partition(b"=")
-            if not space or not equals or end > len(data) or not value.endswith(b"\n"):
-                raise self._refusal("has a malformed extended header")
-            yield _text(key), _text(value[:-1])
-            data = data[end:]
-
-    def _decimal(self, text: str) -> int:
-        if not text.isascii() or not text.isdigit() or len(text) > _DIGITS_MAX:
-            raise self._refusal("has an extended header with an impossible size")
-        return int(text)
+    def _said(self, header: Header, said: Override) -> Override:
+        """Return what is said of the next member; a global header is said of none."""
+        if header.size > _EXTENDED_BYTES:
+            raise self._refusal(f"has an extended header of {header.size} bytes")
+        data = read_all(self._content(header.size, "an extended header").stream())
+        try:
+            return extend(header, data, said)
+        except InvalidHeader as error:
+            raise InvalidImage(str(error), where=self._where) from error
 
     def _read(self, size: int) -> bytes:
         left = self._archive.size_bytes - self._at
@@ -209,21 +175,3 @@ class _Walk:
 
     def _refusal(self, what: str) -> InvalidImage:
         return InvalidImage(what, where=self._where)
-
-
-def _text(field: bytes) -> str:
-    return field.partition(b"\0")[0].decode("utf-8", "surrogateescape")
-
-
-def _octal(field: bytes) -> int | None:
-    text = field.replace(b"\0", b" ").strip()
-    if not text:
-        return 0
-    return int(text, 8) if text.isdigit() and not set(text) & set(b"89") else None
-
-
-def _number(field: bytes) -> int | None:
-    """Read a size: octal, or GNU's binary form for what octal has no room for."""
-    if field[0] in (0x80, 0xFF):
-        return int.from_bytes(field[1:], "big", signed=field[0] == 0xFF)  # noqa: PLR2004
-    return _octal(field)

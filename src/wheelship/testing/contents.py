@@ -19,7 +19,7 @@ from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
 from wheelship.source.model import BlobStream, SourceLayer
 
-__all__ = ["LayoutSource", "MadeSource", "entry", "make_layer", "text_layer"]
+__all__ = ["LayoutOracle", "ScannedSource", "entry", "make_layer", "text_layer"]
 
 _BLOCK = 512
 _END_BYTES = 1024
@@ -69,8 +69,8 @@ def text_layer(files: Mapping[str, str | bytes | None], *more: Entry) -> LayerCo
 
 
 @dataclass(kw_only=True)
-class MadeSource:
-    """The source of an image of ``contents``; its blobs cannot be opened."""
+class ScannedSource:
+    """The source of an image whose layers were read before, as ``contents``; none can be opened."""
 
     contents: Sequence[LayerContent]
     config: ImageConfig = field(
@@ -104,7 +104,7 @@ class MadeSource:
 
 
 @dataclass(kw_only=True)
-class LayoutSource:
+class LayoutOracle:
     """The only image of an OCI layout (or the one of ``tag``), read without the product's help."""
 
     layout: Path

@@ -41,7 +41,7 @@ from wheelship.inspect.scan.kept import KeptContents
 from wheelship.oci.digest import Digest
 from wheelship.source.model import SourceLayer
 from wheelship.store.store import Store
-from wheelship.testing.contents import LayoutSource
+from wheelship.testing.contents import LayoutOracle
 from wheelship.testing.deb import MadeDeb, TarMember, make_deb
 from wheelship.testing.index import PackageIndex
 from wheelship.testing.wheel import MadeWheel, make_wheel
@@ -219,7 +219,7 @@ def every_byte(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Conten
     archive_bytes: dict[Digest, int] = {}
 
     def inspected(layout: Path, tag: str = "") -> Contents:
-        source = LayoutSource(layout=layout, tag=tag)
+        source = LayoutOracle(layout=layout, tag=tag)
         found = inspect_image(source, kept=kept, emit=discard, jobs=2)
         contents = found.contents
         views = (by_owner(contents), by_layer(contents), by_kind(contents), by_path(contents, 3))
@@ -240,7 +240,7 @@ def every_byte(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Conten
     return inspected
 
 
-def size_of_archive(source: LayoutSource, layer: SourceLayer) -> int:
+def size_of_archive(source: LayoutOracle, layer: SourceLayer) -> int:
     """Return the bytes of the archive inside, by what unpacks images."""
     path = source.layout / "blobs/sha256" / layer.descriptor.digest.hex
     file = LayerFile(path=path, diff_id=layer.diff_id)

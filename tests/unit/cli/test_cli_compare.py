@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,28 @@ def test_a_damaged_baseline_is_noticed_before_an_image_is_read(
     error = json.loads(capsys.readouterr().out)["error"]
     assert (error["code"], error["where"]) == ("invalid-baseline", str(baseline))
     assert "wheelship compare IMAGE --save" in error["hint"]
+
+
+def test_what_stdout_has_no_characters_for_is_escaped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = {
+        "time": "2026-11-01T12:00:00Z",
+        "name": "demo",
+        "variant": "cpu",
+        "seconds": 1,
+        "platform": "linux/amd64",
+        "digest": f"sha256:{64 * '0'}",
+        "layers": 2,
+        "reused": 1,
+        "transfer_bytes": 10,
+        "unpacked_bytes": 20,
+        "fresh_bytes": 5,
+    }
+    past = [{**build, "schema": "wheelship.past-build/1", "transfer_bytes": 10**6}, build]
+    path = tmp_path / "past.jsonl"
+    path.write_text("".join(f"{json.dumps(past[0] | one)}\n" for one in past))
+    out = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(out, "ascii", write_through=True))
+    assert main(["compare", str(path), "--history", "--markdown"]) == 0
+    assert b"\\u2588\\u2581" in out.getvalue()

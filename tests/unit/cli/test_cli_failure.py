@@ -108,6 +108,13 @@ def test_what_an_error_does_not_know_is_left_out(capsys: pytest.CaptureFixture[s
     assert text_of(Odd("is odd"), capsys) == "error[odd-thing]: is odd\n"
 
 
+def test_what_an_error_quotes_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    error = Odd("quotes\t\x1b[2J\u202e\rx", where="a\x07", hint="do\nso\x9b31m")
+    assert text_of(error, capsys) == (
+        "error[odd-thing]: a\\x07: quotes\t\\x1b[2J\\u202e\\x0dx\n  hint: do\n        so\\x9b31m\n"
+    )
+
+
 def test_colour_changes_nothing_but_colour(capsys: pytest.CaptureFixture[str]) -> None:
     error = Odd("is odd", where="a.toml", hint="do")
     colored = text_of(error, capsys, color="always")

@@ -53,6 +53,11 @@ def test_a_warning_of_several_images_is_shown_once(shown: Callable[..., str]) ->
     ]
 
 
+def test_no_name_steers_the_terminal(shown: Callable[..., str]) -> None:
+    lines = shown(Warned("odd", "of \x1b[2J/RECORD"), Finished("layer", "\x1b]0;x\x07", "done"))
+    assert lines == "warning[odd]: of \\x1b[2J/RECORD\nlayer \\x1b]0;x\\x07: done\n"
+
+
 def test_quiet_leaves_warnings_only(shown: Callable[..., str]) -> None:
     assert shown(*WORK, WARNING, quiet=True) == (
         "warning[odd-thing]: this is odd [and not markup]\n  hint: do\n"

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wheelship.compare.difference import difference, ranked, unique_transfer_bytes
-from wheelship.compare.summary import LayerSummary, Summary, total
-from wheelship.inspect.measure import MEASURES, measured
+from wheelship.compare.summary import LayerSummary, Summary
+from wheelship.inspect.measure import MEASURES, measured, total
 from wheelship.inspect.model import Owner, Sizes
 from wheelship.oci.digest import Digest
 from wheelship.testing.inspection import Made, make_contents, make_inspection

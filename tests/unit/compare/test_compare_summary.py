@@ -18,7 +18,8 @@ from wheelship.compare.baseline import (
     counterpart,
     read_baseline,
 )
-from wheelship.compare.summary import Summary, total
+from wheelship.compare.summary import Summary
+from wheelship.inspect.measure import total
 from wheelship.inspect.model import Owner
 from wheelship.oci.config import ImageConfig
 from wheelship.oci.platform import Platform

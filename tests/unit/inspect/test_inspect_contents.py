@@ -10,7 +10,7 @@ from wheelship.inspect.model import Contents, Sizes
 from wheelship.oci.config import History, ImageConfig
 from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
-from wheelship.testing.contents import MadeSource, entry, make_layer
+from wheelship.testing.contents import ScannedSource, entry, make_layer
 
 LINKED = entry("b", "hardlink", target="a/x")
 LAYERS = (
@@ -21,7 +21,7 @@ LAYERS = (
 
 def contents(*history: History, **source: object) -> Contents:
     config = ImageConfig(platform=Platform("amd64"), diff_ids=(), history=history)
-    made = MadeSource(contents=LAYERS, config=config, **source)  # type: ignore[arg-type]
+    made = ScannedSource(contents=LAYERS, config=config, **source)  # type: ignore[arg-type]
     return make_contents(made, LAYERS)
 
 
@@ -33,7 +33,7 @@ def test_totals_are_those_of_the_blobs_the_archives_and_the_final_file_system() 
     made = contents()
     documents = sum(item.entry.transfer_bytes for item in made.items if item.layer < 0)
     config = ImageConfig(platform=Platform("amd64"), diff_ids=())
-    assert documents == len(MadeSource(contents=LAYERS, config=config).config_bytes) + 13
+    assert documents == len(ScannedSource(contents=LAYERS, config=config).config_bytes) + 13
     assert made.sizes == Sizes(
         sum(one.transfer_bytes for one in LAYERS) + documents,
         sum(one.unpacked_bytes for one in LAYERS),

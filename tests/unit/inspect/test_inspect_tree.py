@@ -46,6 +46,12 @@ def test_what_is_deleted_and_made_anew_in_one_layer_is_overwritten() -> None:
     assert found == {"a/x@0": "1", "a/y@0": "1 deleted"}
 
 
+def test_so_is_a_directory_that_several_layers_have() -> None:
+    lower, upper = [entry("a", "directory"), entry("a/x")], [entry("a", "directory")]
+    found = hidden(lower, upper, [entry("a", "whiteout"), entry("a", "directory")])
+    assert found == {"a@0": "2", "a@1": "2", "a/x@0": "2 deleted"}
+
+
 def test_what_a_later_layer_makes_anew_was_deleted_all_the_same() -> None:
     found = hidden([entry("a/x")], [entry("a/x", "whiteout")], [entry("a/x")])
     assert found == {"a/x@0": "1 deleted"}

@@ -196,6 +196,13 @@ def test_a_configuration_that_promises_another_archive_is_refused(store: Store) 
     assert {one.outcome for one in events if isinstance(one, Finished)} == {"failed"}
 
 
+def test_a_layer_that_is_there_twice_is_held_to_both_promises() -> None:
+    right, other = Digest.of(LOWER), Digest.of(b"other")
+    for diff_ids in ([other, right], [right, other]):
+        with pytest.raises(InvalidLayer, match="not what its configuration promises"):
+            read(MadeSource(LOWER, LOWER, diff_ids=diff_ids))
+
+
 def test_the_first_failure_stops_the_others(store: Store) -> None:
     big = tar_of_members([tar_member(f"f{n}", bytes(1_000_000)) for n in range(40)])
     events: list[Event] = []
@@ -213,6 +220,27 @@ def test_limits_reach_the_layers() -> None:
         read_layers(
             MadeSource(LOWER), kept=None, emit=lambda _: None, jobs=1, limits=Limits(entries=1)
         )
+
+
+@pytest.mark.parametrize(
+    ("limits", "what"),
+    [
+        (Limits(entries=9), "more than 9 entries in its layers"),
+        (Limits(name_bytes=110), "more than 110 characters of names in"),
+        (Limits(documents_bytes=19), "more than 19 bytes of package databases"),
+    ],
+)
+def test_limits_are_for_all_layers_together_however_often_they_are_named(
+    limits: Limits, what: str, store: Store
+) -> None:
+    assert read(MadeSource(LOWER), store)
+    for kept in (None, KeptContents(store)):
+        with pytest.raises(InvalidLayer, match=what):
+            read_layers(
+                MadeSource(LOWER, LOWER), kept=kept, emit=lambda _: None, jobs=1, limits=limits
+            )
+        one = MadeSource(LOWER)
+        assert read_layers(one, kept=kept, emit=lambda _: None, jobs=1, limits=limits)
 
 
 def test_an_image_without_layers() -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from wheelship.inspect.model import Sizes
 from wheelship.report.canvas import Canvas
-from wheelship.report.measure import share
 from wheelship.report.printable import cells
+from wheelship.report.share import share
 from wheelship.report.size import format_bytes
 from wheelship.report.sized_table import Heads, SizedRow, sized_table
 

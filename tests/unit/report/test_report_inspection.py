@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 from markdown_it import MarkdownIt
 
+from wheelship.inspect.measure import MEASURES, Measure
 from wheelship.inspect.model import Expectation, Finding, Inspection, Owner, Sizes
 from wheelship.report.canvas import Canvas
 from wheelship.report.inspection_json import inspection_document
@@ -21,7 +22,6 @@ from wheelship.report.inspection_markdown import inspection_markdown
 from wheelship.report.inspection_tables import Question
 from wheelship.report.inspection_text import inspection_text
 from wheelship.report.inspection_view import InspectionView
-from wheelship.report.measure import MEASURES, Measure
 from wheelship.report.page.make import inspection_page
 from wheelship.report.printable import cells
 from wheelship.report.step import step

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wheelship.inspect.measure import MEASURES, Measure, measured
 from wheelship.inspect.model import Sizes
 from wheelship.report.inspection_tree import Branch, PathTree
-from wheelship.report.measure import MEASURES, Measure, of
 from wheelship.testing.inspection import Made, make_contents
 
 PART = st.sampled_from(["a", "b", "c", "d"])
@@ -47,7 +47,7 @@ def test_every_branch_adds_up(
         assert sum((below.sizes for below in one.branches), one.rest) == one.sizes
         assert one.rest_files + sum(below.files for below in one.branches) == one.files
         assert min(one.rest.transfer, one.rest.unpacked, one.rest.effective) >= 0
-        sizes = [of(below.sizes, measure) for below in one.branches]
+        sizes = [measured(below.sizes, measure) for below in one.branches]
         assert sizes == sorted(sizes, reverse=True)
         for below in one.branches:
             assert not one.path or below.path.startswith(f"{one.path}/")

@@ -62,6 +62,20 @@ def test_every_form_gives_configuration_layers_and_digests(
             assert gzipped == (not exported or form == "docker-archive-gzip-layers")
 
 
+@pytest.mark.parametrize("form", ["layout", "oci-archive", "docker-archive"])
+def test_a_file_that_its_reader_lacks_is_no_fault_of_the_image(
+    form: str, write: Callable[[str], str], open_source: Open
+) -> None:
+    with pytest.raises(FileNotFoundError), open_source(write(form)):
+        raise FileNotFoundError
+    with (
+        pytest.raises(FileNotFoundError),
+        open_source(write(form)) as image,
+        image.open(image.layers[0]),
+    ):
+        raise FileNotFoundError
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_no_form_is_for_another_platform(
     form: str, write: Callable[[str], str], open_source: Open

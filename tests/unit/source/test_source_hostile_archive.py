@@ -113,8 +113,8 @@ def test_a_changed_byte_is_an_error_or_changes_nothing(
         (b"BZh9" + bytes(100), UnsupportedImage, "not with gzip"),
         (b"\x28\xb5\x2f\xfd" + bytes(100), UnsupportedImage, "not with gzip"),
         (gzip.compress(b"text" * 500, mtime=0), InvalidImage, "no tar archive"),
-        (gzip.compress(bytes(10240), mtime=0)[:-9], InvalidImage, "cannot be inflated"),
-        (gzip.compress(bytes(10240), mtime=0) + b"garbage", InvalidImage, "cannot be inflated"),
+        (gzip.compress(bytes(10240), mtime=0)[:-9], InvalidImage, "ends inside its gzip stream"),
+        (gzip.compress(bytes(10240), mtime=0) + b"garbage", InvalidImage, "behind its gzip stream"),
         (b"\x1f\x8b" + bytes(100), InvalidImage, "cannot be inflated"),
     ],
 )
@@ -194,29 +194,30 @@ def test_a_name_that_is_there_twice_is_refused(
     ("data", "message"),
     [
         (header("index.json", size=8**11 - 1), "is cut short, or claims 8589934591 bytes"),
-        (header("big", raw_size=b"\x80" + b"\x7f" * 11), "is cut short, or claims"),
-        (header("less", raw_size=b"\xff" * 12), "impossible size"),
-        (header("odd", raw_size=b"9" * 12), "impossible size"),
+        (header("big", raw_size=b"\x80" + b"\x7f" * 11), "an absurd number"),
+        (header("big", raw_size=b"\x80" + bytes(4) + b"\x7f" * 7), "is cut short, or claims"),
+        (header("less", raw_size=b"\xff" * 12), "claims -1 bytes"),
+        (header("odd", raw_size=b"9" * 12), "a number that is none"),
         (header("x", kind=b"x", size=10**9), "extended header of 1000000000 bytes"),
         (header("x", kind=b"L", size=10**6), "extended header of 1000000 bytes"),
-        (header("x", kind=b"x", size=10) + b"5 a=b\n".ljust(BLOCK, b"\0"), "malformed extended"),
+        (header("x", kind=b"x", size=10) + b"5 a=b\n".ljust(BLOCK, b"\0"), "malformed pax header"),
         (
             header("x", kind=b"x", size=20) + b"99 path=x\n".ljust(BLOCK, b"\0"),
-            "malformed extended",
+            "malformed pax header",
         ),
         (
             header("x", kind=b"x", size=20) + b"-1 path=x\n".ljust(BLOCK, b"\0"),
-            "malformed extended",
+            "malformed pax header",
         ),
         (
             header("x", kind=b"x", size=21) + b"21 size=9999999999999\n"[:21].ljust(BLOCK, b"\0"),
-            "malformed extended",
+            "malformed pax header",
         ),
         (
             header("x", kind=b"x", size=19)
             + b"19 size=-999999999\n".ljust(BLOCK, b"\0")
             + header("a"),
-            "impossible size",
+            "pax header with the number",
         ),
         (header("x", kind=b"S", size=0), "sparse"),
         (

@@ -7,8 +7,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from wheelship.archive.blob import Undecodable, UnknownPacking
-from wheelship.archive.decompress import ByteStream
+from wheelship.archive.blob import ByteStream, Undecodable, UnknownPacking
 from wheelship.archive.header import (
     BLOCK_BYTES,
     EXTENDED,
@@ -16,10 +15,9 @@ from wheelship.archive.header import (
     Header,
     InvalidHeader,
     Override,
-    apply_pax,
     continues,
+    extend,
     parse_header,
-    text,
 )
 from wheelship.archive.unpacked import UnpackedStream
 from wheelship.archive.untar import InvalidLayer, UnsupportedLayer
@@ -57,7 +55,6 @@ _KINDS: dict[int, EntryKind] = {
     ord("5"): "directory",
     ord("6"): "device",
 }
-_PAX, _GLOBAL, _SOLARIS, _LONG_NAME, _LONG_TARGET = b"xgXLK"
 _ZEROS = bytes(BLOCK_BYTES)
 _HEAD_BYTES = 64
 _EMPTY = hashlib.sha256().digest()
@@ -68,12 +65,16 @@ _SHARED_MAX = 1 << 16
 class Limits:
     """What may be read; beyond is an error, so that no archive fills the memory.
 
+    All but the first hold for a layer, and for all layers of an image together: a manifest of some
+    kilobytes may name a small layer of many entries a thousand times.
+
     Attributes:
         unpacked_bytes: of a layer's archive.
         entries: in it.
-        name_bytes: of their names and targets together.
-        documents_bytes: of what the layers of an image together say about who owns what. An image
-            with a thousand packages has some 20 MB.
+        name_bytes: characters of their names and targets together.
+        documents_bytes: of what the layers say about who owns what; one layer keeps at most
+            :data:`~wheelship.inspect.scan.documents.DOCUMENTS_BYTES_MAX`. An image with a thousand
+            packages has some 20 MB.
     """
 
     unpacked_bytes: int = 1_000_000_000_000
@@ -186,13 +187,7 @@ class _Reading:
             raise _Refused(f"has an extended tar header that claims {header.size} bytes")
         content = self._spans.take(header.size)
         self._spans.skip(padding_of(header.size))
-        if header.kind in (_PAX, _SOLARIS):
-            return apply_pax(content, said)
-        if header.kind == _LONG_NAME:
-            return said._replace(name=text(content))
-        if header.kind == _LONG_TARGET:
-            return said._replace(target=text(content))
-        return said  # a global header: engines apply it to nothing
+        return extend(header, content, said)
 
     def _entry(self, header: Header, said: Override) -> None:
         entry_kind = _KINDS.get(header.kind)

@@ -60,7 +60,25 @@ def read_layers(
         error = None if one.cancelled() else one.exception()
         if error is not None and not isinstance(error, _Stopped):
             raise error
-    return tuple(found[layer.descriptor.digest].result() for layer in source.layers)
+    return tuple(
+        _promised(found[layer.descriptor.digest].result(), layer, source.reference)
+        for layer in source.layers
+    )
+
+
+def _promised(content: LayerContent, layer: SourceLayer, where: str) -> LayerContent:
+    """Return ``content`` if it is what the configuration says of ``layer``.
+
+    Who read it may have been told something else: another image that has it, or another place of
+    it in this one.
+    """
+    if content.diff_id != layer.diff_id:
+        raise InvalidLayer(
+            f"layer {content.digest} is not what its configuration promises: it unpacks to "
+            f"{content.diff_id}, not to {layer.diff_id}",
+            where=where,
+        )
+    return content
 
 
 class _Reader:
@@ -80,7 +98,7 @@ class _Reader:
         self._limits = limits
         self._stopped = stopped
         self._times = Counter(layer.descriptor.digest for layer in source.layers)
-        self._documents_bytes = 0
+        self._sums = Counter[str]()
         self._lock = Lock()
 
     def read(self, layer: SourceLayer) -> LayerContent:
@@ -89,7 +107,7 @@ class _Reader:
         try:
             content = None if self._kept is None else self._kept.find(layer.descriptor.digest)
             if content is not None:
-                self._check(content, layer)
+                _promised(content, layer, self._source.reference)
                 self._count(content)
                 self._emit(Finished("inspect", subject, "reused"))
                 return content
@@ -112,29 +130,25 @@ class _Reader:
         return content
 
     def _count(self, content: LayerContent) -> None:
-        """Add what a layer says about owners; it is looked at as often as the image has the layer.
+        """Hold what all layers have together to the limits, each as often as the image has it.
 
-        Whether the sum is too large does not depend on the order in which layers are read.
+        Whether a sum is too large does not depend on the order in which layers are read.
         """
-        bytes_ = sum(len(data) for _, data in content.documents)
+        sizes = {
+            "entries": len(content.entries),
+            "characters of names": sum(len(one.path) + len(one.target) for one in content.entries),
+            "bytes of package databases": sum(len(data) for _, data in content.documents),
+        }
+        limits = (self._limits.entries, self._limits.name_bytes, self._limits.documents_bytes)
+        times = self._times[content.digest]
         with self._lock:
-            self._documents_bytes += bytes_ * self._times[content.digest]
-            too_large = self._documents_bytes > self._limits.documents_bytes
-        if too_large:
-            raise InvalidLayer(
-                "has more than "
-                f"{self._limits.documents_bytes} bytes of package databases in its layers",
-                where=self._source.reference,
-            )
-
-    def _check(self, content: LayerContent, layer: SourceLayer) -> None:
-        """Hold what was read before to what this image's configuration says."""
-        if content.diff_id != layer.diff_id:
-            raise InvalidLayer(
-                f"layer {content.digest} is not what its configuration promises: it unpacks to "
-                f"{content.diff_id}, not to {layer.diff_id}",
-                where=self._source.reference,
-            )
+            self._sums.update({what: times * size for what, size in sizes.items()})
+            sums = [self._sums[what] for what in sizes]
+        for what, found, limit in zip(sizes, sums, limits, strict=True):
+            if found > limit:
+                raise InvalidLayer(
+                    f"has more than {limit} {what} in its layers", where=self._source.reference
+                )
 
     def _advance(self, subject: str) -> Callable[[int], None]:
         def advance(count: int) -> None:

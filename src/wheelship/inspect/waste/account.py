@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from wheelship.inspect.measure import total
 from wheelship.inspect.model import Finding, Item, Sizes
 from wheelship.inspect.waste.model import Claim, Part, Rule
 
@@ -37,36 +38,36 @@ class Account:
         listed = {id(part.item) for part in claim.parts}
         taken: dict[int, Sizes] = {}
         places: Counter[str] = Counter()
+        goes: dict[tuple[int, str], bool] = {}
         for part in claim.parts:
-            if id(part.item) in taken or not self._goes(part.item, listed):
+            if id(part.item) in taken:
+                continue
+            content = _content_of(part.item)
+            if content not in goes:
+                goes[content] = self._goes(content, listed)
+            if not goes[content]:
                 continue
             sizes = self._left(part)
             if sizes.unpacked or sizes.transfer:
                 taken[id(part.item)] = sizes
                 places[part.place] += sizes.unpacked
-        total = sum(taken.values(), Sizes())
-        if not taken or total.unpacked < rule.minimum_bytes:
+        saved = total(taken.values())
+        if not taken or saved.unpacked < rule.minimum_bytes:
             return None
         for part in claim.parts:
             if (key := id(part.item)) in taken:
                 self._take(part, taken.pop(key))
         ranked = sorted(places.items(), key=lambda one: (-one[1], one[0]))
-        return _finding(rule, claim, total, [place for place, _ in ranked])
+        return _finding(rule, claim, saved, [place for place, _ in ranked])
 
-    def _goes(self, item: Item, listed: set[int]) -> bool:
+    def _goes(self, content: tuple[int, str], listed: set[int]) -> bool:
         """Tell whether the content goes when what is listed goes: no other name keeps it."""
-        path = item.entry.target if item.entry.kind == "hardlink" else item.entry.path
-        others = self._names.get((item.layer, path), ())
-        return all(id(other) in listed for other in others)
+        return all(id(other) in listed for other in self._names.get(content, ()))
 
     def _left(self, part: Part) -> Sizes:
         sizes = part.item.sizes
         taken = self._taken.get(id(part.item), Sizes())
-        left = Sizes(
-            sizes.transfer - taken.transfer,
-            sizes.unpacked - taken.unpacked,
-            sizes.effective - taken.effective,
-        )
+        left = sizes - taken
         if part.bytes is None:
             return left
         whole = max(part.item.entry.size_bytes, 1)
@@ -82,6 +83,12 @@ class Account:
         self._taken[key] = self._taken.get(key, Sizes()) + sizes
         if part.bytes is None:
             self.whole.add(key)
+
+
+def _content_of(item: Item) -> tuple[int, str]:
+    """Return what all names of one content have in common: its layer, and the first of them."""
+    path = item.entry.target if item.entry.kind == "hardlink" else item.entry.path
+    return item.layer, path
 
 
 def _finding(rule: Rule, claim: Claim, sizes: Sizes, places: Sequence[str]) -> Finding:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from wheelship.inspect.model import Owner
@@ -11,6 +12,7 @@ from wheelship.inspect.model import Owner
 __all__ = ["fix", "listed", "named", "omit_line"]
 
 _SHOWN = 3
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 def fix(*, dockerfile: str, wheelship: str) -> str:
@@ -20,8 +22,12 @@ def fix(*, dockerfile: str, wheelship: str) -> str:
 
 def omit_line(globs: Mapping[str, Iterable[str]]) -> str:
     """Return the line of configuration that leaves files of packages out, by package."""
-    rows = (f"{name} = {json.dumps(sorted(of))}" for name, of in sorted(globs.items()))
+    rows = (f"{_key(name)} = {json.dumps(sorted(of))}" for name, of in sorted(globs.items()))
     return f"omit = {{ {', '.join(rows)} }}"
+
+
+def _key(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else json.dumps(name)
 
 
 def listed(names: Sequence[str], shown: int = _SHOWN) -> str:

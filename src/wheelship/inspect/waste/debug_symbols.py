@@ -55,7 +55,7 @@ def _inside(subject: Subject) -> Iterator[Claim]:
         reason=f"{listed(names)} carry symbol tables and debug sections that no loader reads; "
         "without them a backtrace of C code has no names",
         fix=fix(
-            dockerfile=f"RUN pip install … && find {subject.site} -name '*.so*' -size +1M "
+            dockerfile=f"RUN pip install … && find {subject.quoted_site} -name '*.so*' -size +1M "
             "-exec strip --strip-unneeded {} +  # in one RUN; then test, and expect RECORD to "
             "differ",
             wheelship="changes no file of a wheel; put a stripped wheel into find-links = […], or "

@@ -40,8 +40,8 @@ def _find(subject: Subject) -> Iterator[Claim]:
         reason=f"{listed(names)} bring what C++ code is compiled against; only torch.compile and "
         "extensions that are built at run time read it",
         fix=fix(
-            dockerfile=f"RUN pip install … && find {subject.site} -path '*/include/*' -type f "
-            f"-delete  # in one RUN",
+            dockerfile=f"RUN pip install … && find {subject.quoted_site} -path '*/include/*'"
+            " -type f -delete  # in one RUN",
             wheelship=omit_line(worth) if worth else 'omit = { NAME = ["DIRECTORY/**"] }',
         ),
         parts=tuple(parts),

@@ -40,7 +40,7 @@ def _find(subject: Subject) -> Iterator[Claim]:
         f"{largest[1].entry.path} of /{largest[0].entry.path}; the first of each is kept",
         fix=fix(
             dockerfile="COPY each file once, and ln -s the further names in the same RUN; of whole "
-            f"trees: hardlink {subject.site} in the RUN that made them (of util-linux)",
+            f"trees: hardlink {subject.quoted_site} in the RUN that made them (of util-linux)",
             wheelship="name each file once in app = { include = […] }; what wheels bring twice, "
             + _omit(copies),
         ),

@@ -30,8 +30,8 @@ def _find(subject: Subject) -> Iterator[Claim]:
         reason=f"{listed(sorted({one.owner.name for one in items}))}: only a linker reads them, "
         f"and a running service has none",
         fix=fix(
-            dockerfile=f"RUN pip install … && find {subject.site} -name '*.a' -delete  # in one "
-            f"RUN; no -dev packages in the last stage",
+            dockerfile=f"RUN pip install … && find {subject.quoted_site} -name '*.a' -delete"
+            "  # in one RUN; no -dev packages in the last stage",
             wheelship=omit_line(globs) if globs else "take -dev packages out of system-packages",
         ),
         parts=tuple(Part(item, item.entry.path) for item in items),

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
@@ -94,13 +95,22 @@ class Subject:
 
     @cached_property
     def site(self) -> str:
-        """The directory that most bytes of Python packages lie in, with a leading slash."""
+        """The directory that most bytes of Python packages lie in, with a leading slash.
+
+        None whose name cannot be shown: it is for commands to be pasted.
+        """
         weights: dict[str, int] = {}
         for owner in self.python_owners:
             for item in self.by_owner[owner]:
-                if found := self.site_of(item.entry.path):
+                found = self.site_of(item.entry.path)
+                if found and found.isprintable():
                     weights[found] = weights.get(found, 0) + item.entry.unpacked_bytes
         return f"/{max(weights, key=lambda one: (weights[one], one))}" if weights else "/opt/venv"
+
+    @property
+    def quoted_site(self) -> str:
+        """The same as a word of a shell: whoever made the image chose the name."""
+        return shlex.quote(self.site)
 
     @cached_property
     def names(self) -> Mapping[tuple[int, str], Sequence[Item]]:

@@ -76,8 +76,8 @@ def _command(subject: Subject, parts: list[Part]) -> str:
     rest = sorted(weights, key=lambda one: (-weights[one], one))[:_NAMED]
     removed = "".join(f" && rm -r {shlex.quote(f'/{one}')}" for one in rest)
     return (
-        f"RUN pip install … && find {subject.site} -type d -name tests -prune -exec rm -r {{}} +"
-        f"{removed}  # in one RUN"
+        f"RUN pip install … && find {subject.quoted_site} -type d -name tests -prune"
+        f" -exec rm -r {{}} +{removed}  # in one RUN"
     )
 
 

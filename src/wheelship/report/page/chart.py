@@ -26,14 +26,18 @@ def history_section(history: Sequence[PastBuild]) -> str:
         return ""
     # RFC 3339 in UTC sorts as text.
     builds = sorted(history, key=lambda one: (one.time, str(one.digest)))[-_BUILDS:]
-    series: dict[tuple[str, str], list[tuple[int, PastBuild]]] = {}
+    # A project that was renamed, or a file joined from several: each image has a line of its own.
+    several = len({one.name for one in builds}) > 1
+    series: dict[tuple[str, str, str], list[tuple[int, PastBuild]]] = {}
     for at, build in enumerate(builds):
-        series.setdefault((build.variant, str(build.platform)), []).append((at, build))
+        key = build.name, build.variant, str(build.platform)
+        series.setdefault(key, []).append((at, build))
     latest = sorted(series, key=lambda key: -series[key][-1][0])[:_SERIES]
     drawn = {key: series[key] for key in sorted(latest)}
     legend = "".join(
-        f'<li><span class="swatch series s{number}"></span>{html(variant)}, {html(platform)}</li>'
-        for number, (variant, platform) in enumerate(drawn)
+        f'<li><span class="swatch series s{number}"></span>'
+        f"{html(f'{name}:{variant}' if several else variant)}, {html(platform)}</li>"
+        for number, (name, variant, platform) in enumerate(drawn)
     )
     return (
         '<section class="history" aria-labelledby="history-title">'
@@ -46,7 +50,7 @@ def history_section(history: Sequence[PastBuild]) -> str:
     )
 
 
-def _drawing(series: dict[tuple[str, str], list[tuple[int, PastBuild]]], builds: int) -> str:
+def _drawing(series: dict[tuple[str, str, str], list[tuple[int, PastBuild]]], builds: int) -> str:
     top = max(build.transfer_bytes for rows in series.values() for _, build in rows)
     step = _step(top)
     ceiling = max(1, ceil(top / step)) * step

@@ -165,11 +165,7 @@ def _body(name: str, rows: Sequence[_Row], total: _Row, *, known: bool) -> str:
         lines.append(_line(sums, total, known=known))
     if name == "file":
         named = _sum("", rows)
-        others = Sizes(
-            total.sizes.transfer - named.sizes.transfer,
-            total.sizes.unpacked - named.sizes.unpacked,
-            total.sizes.effective - named.sizes.effective,
-        )
+        others = total.sizes - named.sizes
         row = _Row("smaller files, directories, links", "", others, total.files - named.files)
         lines.append(_line(row, total, known=known))
     lines += [_line(total, total, known=known), "</tfoot>"]

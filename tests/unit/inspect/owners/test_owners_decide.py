@@ -12,7 +12,7 @@ from wheelship.inspect.contents import make_contents
 from wheelship.inspect.model import Entry, LayerContent, Owner
 from wheelship.oci.config import ImageConfig
 from wheelship.oci.platform import Platform
-from wheelship.testing.contents import MadeSource, entry, make_layer, text_layer
+from wheelship.testing.contents import ScannedSource, entry, make_layer, text_layer
 
 SITE = "opt/venv/lib/python3.11/site-packages"
 
@@ -20,7 +20,7 @@ SITE = "opt/venv/lib/python3.11/site-packages"
 def owners(*layers: LayerContent, **config: object) -> dict[str, str]:
     """Return ``path@layer`` → ``type name version`` of all entries that are files or links."""
     made = ImageConfig(platform=Platform("amd64"), diff_ids=(), **config)  # type: ignore[arg-type]
-    contents = make_contents(MadeSource(contents=layers, config=made), layers)
+    contents = make_contents(ScannedSource(contents=layers, config=made), layers)
     return {
         f"{item.entry.path}@{item.layer}": shown(item.owner)
         for item in contents.items
@@ -475,7 +475,7 @@ def test_databases_cost_no_memory_for_what_is_not_there() -> None:
     """A hostile RECORD lists twenty thousand files of which there is none."""
     listed = [f"x{number}/y.py" for number in range(20_000)]
     layers = [text_layer(wheel("demo", "1.0", *listed))]
-    source = MadeSource(contents=layers)
+    source = ScannedSource(contents=layers)
     tracemalloc.start()
     try:
         make_contents(source, layers)

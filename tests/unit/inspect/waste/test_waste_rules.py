@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,8 @@ from wheelship.inspect.model import (
     PycFacts,
     Sizes,
 )
-from wheelship.inspect.waste.model import Rule
+from wheelship.inspect.waste.account import Account
+from wheelship.inspect.waste.model import Claim, Part, Rule
 from wheelship.inspect.waste.rules import RULES, find_waste
 from wheelship.testing.inspection import Made, make_contents
 
@@ -87,6 +90,42 @@ def test_at_most_a_hundred_places_are_listed() -> None:
     assert len(found.paths) == 100
     assert found.place_count == 150
     assert found.paths[0] == "app149/.git"
+
+
+def test_a_hostile_site_cannot_run_what_it_likes_when_a_fix_is_pasted() -> None:
+    torch = Owner("python", 'torch" = 1 #', "2.13.0")
+    odd = "opt/x; rm -rf ~ #/site-packages"
+    layer = [Made(f"{odd}/torch/include/x.h", BIG, owner=torch)]
+    layer.append(Made("opt/\nwheelship: x/site-packages/numpy/y.so", 2 * BIG, owner=OWNERS[-1]))
+    (found,) = find_waste(make_contents(layer), Expectation())
+    dockerfile, wheelship = found.fix.splitlines()
+    assert f"find '/{odd}' -path" in dockerfile
+    (omit,) = tomllib.loads(wheelship.removeprefix("wheelship: "))["omit"]
+    assert omit == torch.name
+
+
+class Counted(list[Item]):
+    """Counts how often it is gone through."""
+
+    rounds = 0
+
+    def __iter__(self) -> Iterator[Item]:
+        self.rounds += 1
+        return super().__iter__()
+
+
+def test_names_of_one_content_are_looked_at_once_for_all() -> None:
+    """A tree of hard links has a hundred thousand of them."""
+    links = [Made(f"b{at}", entry="hardlink", target="a", size=600) for at in range(50)]
+    contents = make_contents([Made("a", BIG), *links])
+    items = [item for item in contents.items if item.entry.kind in ("file", "hardlink")]
+    names = Counted(items[1:])
+    parts = tuple(Part(item, item.entry.path) for item in items)
+    claim = Claim(title="", reason="", fix="", parts=parts)
+    found = Account({(0, "a"): names}).settle(RULES[0], claim)
+    assert found is not None
+    assert len(found.paths) == 51
+    assert names.rounds == 1
 
 
 def test_a_lean_image_has_no_findings() -> None:

@@ -7,6 +7,7 @@ import json
 import random
 import re
 from base64 import b64decode, b64encode
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -187,6 +188,16 @@ def test_history_is_drawn_in_the_order_of_time() -> None:
     heights = [y for _, y in places]
     assert heights == sorted(heights, reverse=True)
     assert "2 of 9" in page
+
+
+def test_builds_of_another_image_have_a_line_of_their_own() -> None:
+    builds = [build(f"2026-01-0{day}T00:00:00Z", 1000) for day in (1, 2)]
+    page = inspection_page(image(), history=[builds[0], replace(builds[1], name="before")])
+    assert re.findall(r"</span>([^<]*)</li>", page) == [
+        "before:cpu, linux/amd64",
+        "demo:cpu, linux/amd64",
+    ]
+    assert "</span>cpu, linux/amd64</li>" in inspection_page(image(), history=builds)
 
 
 def test_without_builds_there_is_no_chart() -> None:

@@ -5,8 +5,8 @@ const SIZES = ["transfer", "unpacked", "effective"];
 
 function bytes(count) {
   if (count < 1e3) return `${count} B`;
-  if (count < 1e6) return `${rounded(count / 1e3, 1)} kB`;
-  if (count < 1e9) return `${rounded(count / 1e6, 1)} MB`;
+  if (count < 999_950) return `${rounded(count / 1e3, 1)} kB`;
+  if (count < 999_950_000) return `${rounded(count / 1e6, 1)} MB`;
   return `${rounded(count / 1e9, 2)} GB`;
 }
 

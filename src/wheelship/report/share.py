@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which of the three sizes a report sorts by and draws, and how it says what part something is."""
+"""What part of a whole something is, in words."""
 
 from __future__ import annotations
 
-from wheelship.inspect.measure import MEASURES, Measure
-from wheelship.inspect.measure import measured as of
-
-__all__ = ["MEASURES", "Measure", "of", "share"]
+__all__ = ["share"]
 
 
 def share(part: int, whole: int, *, digits: int = 1) -> str:
