@@ -90,7 +90,8 @@ def _header(view: InspectionView, canvas: Canvas) -> Iterator[str]:
     if contents.digest is not None:
         yield f"{_MARGIN}{contents.digest}"
     count = len(contents.layers)
-    yield f"{_MARGIN}{count} layer{'s' * (count != 1)}, {view.files:,} files in them"
+    files = f"{view.files:,} file{'s' * (view.files != 1)}"
+    yield f"{_MARGIN}{count} layer{'s' * (count != 1)}, {files} in them"
     if text := _expected(view):
         yield f"{_MARGIN}{text}"
     yield ""
