@@ -167,16 +167,7 @@ def commands(text: str) -> Iterator[Command]:
 def follow(
     command: Command, project: Path, environment: dict[str, str], missing: Callable[[str], None]
 ) -> None:
-    done = subprocess.run(
-        ["/bin/sh", "-c", command.line],
-        cwd=project,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    done = typed(command.line, project, environment)
     if done.returncode == NETWORK:
         missing(f"the tutorial needs the package index and the Debian mirror: {done.stdout}")
     if "warning[namespaces-forbidden]" in done.stdout:
@@ -184,6 +175,22 @@ def follow(
     assert done.returncode == command.status, f"$ {command.line}\n{done.stdout}"
     line = unseen(command.shown, done.stdout)
     assert line is None, f"$ {command.line}\ndid not print (in this order): {line}\n{done.stdout}"
+
+
+def typed(
+    line: str, directory: Path, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a line as a shell does; ``stdout`` has all that a terminal would show."""
+    return subprocess.run(
+        ["/bin/sh", "-c", line],
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
 
 
 def unseen(shown: tuple[str, ...], said: str) -> str | None:

@@ -144,7 +144,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     top: int,
     history: bool,  # noqa: FBT001 - click passes flags so
     html: Path | None,
-    markdown: bool,  # noqa: FBT001
+    markdown: bool,  # noqa: FBT001 - likewise
     insecure: tuple[str, ...],
     docker: str | None,
     podman: str | None,

@@ -109,7 +109,7 @@ def command(  # noqa: PLR0913, PLR0917 - the options of the command line
     targets: tuple[str, ...],
     markdown: bool,  # noqa: FBT001 - click passes flags so
     html: Path | None,
-    no_cache: bool,  # noqa: FBT001
+    no_cache: bool,  # noqa: FBT001 - likewise
     insecure: tuple[str, ...],
     docker: str | None,
     podman: str | None,

@@ -45,7 +45,7 @@ class Connections:
     ) -> None:
         # Whole, before threads import parts of it: when a package has been loaded, Python takes it
         # out of sys.modules for a moment, and whoever imports a part of it just then fails.
-        import urllib3  # noqa: F401
+        import urllib3  # noqa: F401 - for what importing it does
 
         self._agent = user_agent
         self._policy = policy

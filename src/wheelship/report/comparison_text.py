@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Sequence
+from string import ascii_uppercase
 
 from wheelship.compare.comparison import Comparison
 from wheelship.compare.difference import Difference
@@ -230,7 +231,8 @@ def _together(comparison: Comparison) -> str:
 
 def _letters(count: int) -> list[str]:
     """Return A, B and so on; after Z, A1."""
-    return [chr(65 + at % 26) + (str(at // 26) if at >= 26 else "") for at in range(count)]  # noqa: PLR2004
+    rounds = (divmod(at, len(ascii_uppercase)) for at in range(count))
+    return [ascii_uppercase[letter] + (str(turn) if turn else "") for turn, letter in rounds]
 
 
 def _limits(comparison: Comparison, canvas: Canvas) -> Iterator[str]:

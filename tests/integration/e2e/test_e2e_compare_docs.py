@@ -6,14 +6,13 @@ from __future__ import annotations
 import os
 import random
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from integration.test_docs_commands import commands, unseen
+from integration.test_docs_commands import commands, typed, unseen
 from wheelship.testing.wheel import MadeWheel, make_wheel
 
 pytestmark = pytest.mark.integration
@@ -43,16 +42,7 @@ def test_every_command_prints_what_the_page_shows(
     for command in commands(TEXT):
         site.project(*next(states), table='name = "service"')
         site.build()
-        done = subprocess.run(
-            ["/bin/sh", "-c", command.line],
-            cwd=site.root,
-            env={**os.environ, "PATH": path},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        done = typed(command.line, site.root, {**os.environ, "PATH": path})
         assert done.returncode == command.status, f"$ {command.line}\n{done.stdout}"
         shown = tuple(_BAR.sub("#", line) for line in command.shown)
         missing = unseen(shown, _BAR.sub("#", done.stdout))

@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from integration.test_docs_commands import _TOML, commands, unseen
+from integration.test_docs_commands import _TOML, commands, typed, unseen
 from wheelship.oci.platform import Platform
 from wheelship.request.read import read_request
 from wheelship.testing.wheel import make_wheel
@@ -38,16 +37,7 @@ def test_every_command_prints_what_the_page_shows(
     site.serve(make_wheel("starlette", "1.9.0"))
     ran = 0
     for command in commands(TEXT):
-        done = subprocess.run(
-            ["/bin/sh", "-c", command.line],
-            cwd=site.root,
-            env={**os.environ, "PATH": path},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        done = typed(command.line, site.root, {**os.environ, "PATH": path})
         assert done.returncode == command.status, f"$ {command.line}\n{done.stdout}"
         missing = unseen(command.shown, done.stdout)
         assert missing is None, f"$ {command.line}\ndid not print: {missing}\n{done.stdout}"
