@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from wheelship.cli.images import Access, inspected
+from wheelship.cli.images import Access, read
 from wheelship.cli.place import read_project
 from wheelship.cli.progress import ProgressView
 from wheelship.cli.services import native_platform
@@ -29,7 +29,6 @@ from wheelship.compare.comparison import (
 )
 from wheelship.compare.gate import Gates, LimitBroken, Subject
 from wheelship.compare.summary import Summary
-from wheelship.inspect.model import Expectation
 from wheelship.request.model import Budget
 from wheelship.source.location import Project, parse_location
 
@@ -191,16 +190,15 @@ def _refuse_nothing_to_do(call: Call) -> None:
 
 def _subject(one: Named, call: Call, settings: Settings, view: ProgressView) -> Subject:
     """Read an image; the items of a large one are many, so only their sums are kept."""
-    inspection = inspected(
+    contents = read(
         settings,
         one.image,
         variant=one.variant,
         platform=one.platform,
-        expectation=Expectation(),
         view=view,
         access=call.access,
     )
-    summary = Summary.of(inspection)
+    summary = Summary.of(contents)
     return Subject(image=summary, budget=_budget(one, summary))
 
 

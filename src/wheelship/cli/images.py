@@ -16,7 +16,7 @@ from wheelship.source.location import Project, RegistryImage, parse_location
 
 if TYPE_CHECKING:
     from wheelship.events import Emit
-    from wheelship.inspect.model import Expectation, Inspection
+    from wheelship.inspect.model import Contents, Expectation, Inspection
     from wheelship.oci.config import ImageConfig
     from wheelship.oci.platform import Platform
     from wheelship.request.model import Variant
@@ -93,16 +93,53 @@ def inspected(
 ) -> Inspection:
     """Read ``image``, tell whose its bytes are and what is waste.
 
-    None is the last build of the project in the working directory. ``expectation`` is what the
-    command line said (:func:`stated_expectation`); what it left open is said by the project's
-    variant, else by the label that wheelship writes.
+    ``expectation`` is what the command line said (:func:`stated_expectation`); what it left open is
+    said by the project's variant, else by the label that wheelship writes.
+
+    Raises:
+        WheelshipError: as :func:`read`.
+    """
+    from wheelship.inspect.model import Inspection
+    from wheelship.inspect.waste.rules import find_waste
+
+    contents, named = _read(settings, image, variant, platform, view, access)
+    expected = _expected(expectation, named, contents.config)
+    return Inspection(
+        contents=contents, findings=find_waste(contents, expected), expectation=expected
+    )
+
+
+def read(
+    settings: Settings,
+    image: str | None,
+    *,
+    variant: str | None,
+    platform: Platform | None,
+    view: ProgressView,
+    access: Access = Access(),
+) -> Contents:
+    """Read ``image`` and tell whose its bytes are.
+
+    None is the last build of the project in the working directory.
 
     Raises:
         WheelshipError: it is not there, cannot be read, or is no image.
     """
+    return _read(settings, image, variant, platform, view, access)[0]
+
+
+def _read(
+    settings: Settings,
+    image: str | None,
+    variant: str | None,
+    platform: Platform | None,
+    view: ProgressView,
+    access: Access,
+) -> tuple[Contents, Variant | None]:
+    """Return what the image holds, and the project's variant that it is the last build of."""
     from wheelship.cli.reading import LayerReading
     from wheelship.cli.services import engine_client, jobs, make_registry, native_platform
-    from wheelship.inspect.run import inspect_image
+    from wheelship.inspect.run import read_contents
     from wheelship.inspect.scan.kept import KeptContents
     from wheelship.source.open import SourceTools, open_image
     from wheelship.store.store import Store
@@ -126,15 +163,14 @@ def inspected(
             ) as source,
         ):
             reading = LayerReading(view.emit, [layer.descriptor.digest for layer in source.layers])
-            found = inspect_image(
+            found = read_contents(
                 source,
                 kept=KeptContents(store) if access.cached else None,
                 emit=reading.emit,
                 jobs=access.jobs or jobs(),
-                expectation=_expected(expectation, named, source.config),
             )
             reading.end()
-            return found
+            return found, named
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from wheelship.inspect.group import by_kind, by_owner
-from wheelship.inspect.model import Contents, Inspection, Owner, Sizes
+from wheelship.inspect.model import Contents, Owner, Sizes
 from wheelship.oci.digest import Digest
 from wheelship.oci.platform import Platform
 
@@ -86,9 +86,8 @@ class Summary:
     kinds: tuple[KindSummary, ...]
 
     @classmethod
-    def of(cls, inspection: Inspection) -> Self:
-        """Sum up an inspected image."""
-        contents = inspection.contents
+    def of(cls, contents: Contents) -> Self:
+        """Sum up an image that was read."""
         owners = (
             OwnerSummary(
                 Owner(owner.type, _encodable(owner.name), _encodable(owner.version)),

@@ -5,24 +5,18 @@ from __future__ import annotations
 
 from wheelship.events import Emit
 from wheelship.inspect.contents import make_contents
-from wheelship.inspect.model import Expectation, Inspection
+from wheelship.inspect.model import Contents
 from wheelship.inspect.scan.kept import KeptContents
 from wheelship.inspect.scan.run import read_layers
-from wheelship.inspect.waste.rules import find_waste
 from wheelship.source.model import ImageSource
 
-__all__ = ["inspect_image"]
+__all__ = ["read_contents"]
 
 
-def inspect_image(
-    source: ImageSource,
-    *,
-    kept: KeptContents | None,
-    emit: Emit,
-    jobs: int,
-    expectation: Expectation | None = None,
-) -> Inspection:
-    """Return what ``source`` holds, whose it is, and what of it is waste.
+def read_contents(
+    source: ImageSource, *, kept: KeptContents | None, emit: Emit, jobs: int
+) -> Contents:
+    """Return what ``source`` holds, and whose it is.
 
     ``kept`` spares reading layers that were read before; ``jobs`` threads read the others.
 
@@ -30,10 +24,4 @@ def inspect_image(
         InvalidLayer, UnsupportedLayer: see :func:`~wheelship.inspect.scan.run.read_layers`.
         InvalidLayer: see :func:`~wheelship.inspect.contents.make_contents`.
     """
-    expectation = expectation or Expectation()
-    contents = make_contents(source, read_layers(source, kept=kept, emit=emit, jobs=jobs))
-    return Inspection(
-        contents=contents,
-        findings=find_waste(contents, expectation),
-        expectation=expectation,
-    )
+    return make_contents(source, read_layers(source, kept=kept, emit=emit, jobs=jobs))

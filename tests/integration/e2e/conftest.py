@@ -35,9 +35,10 @@ from wheelship.cli.services import native_platform
 from wheelship.debian.lock import DebianLock, LockedSuite
 from wheelship.events import discard
 from wheelship.inspect.group import by_kind, by_layer, by_owner, by_path
-from wheelship.inspect.model import Contents, Sizes
-from wheelship.inspect.run import inspect_image
+from wheelship.inspect.model import Contents, Expectation, Sizes
+from wheelship.inspect.run import read_contents
 from wheelship.inspect.scan.kept import KeptContents
+from wheelship.inspect.waste.rules import find_waste
 from wheelship.oci.digest import Digest
 from wheelship.source.model import SourceLayer
 from wheelship.store.store import Store
@@ -220,8 +221,7 @@ def every_byte(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Conten
 
     def inspected(layout: Path, tag: str = "") -> Contents:
         source = LayoutOracle(layout=layout, tag=tag)
-        found = inspect_image(source, kept=kept, emit=discard, jobs=2)
-        contents = found.contents
+        contents = read_contents(source, kept=kept, emit=discard, jobs=2)
         views = (by_owner(contents), by_layer(contents), by_kind(contents), by_path(contents, 3))
         for view in views:
             assert sum((row.sizes for row in view.values()), Sizes()) == contents.sizes
@@ -233,7 +233,7 @@ def every_byte(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Conten
                 archive_bytes[layer.diff_id] = size_of_archive(source, layer)
         archives = sum(archive_bytes[layer.diff_id] for layer in source.layers)
         assert contents.sizes.unpacked == archives
-        saved = sum((one.sizes for one in found.findings), Sizes())
+        saved = sum((one.sizes for one in find_waste(contents, Expectation())), Sizes())
         assert saved.unpacked <= contents.sizes.unpacked
         return contents
 

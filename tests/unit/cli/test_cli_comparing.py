@@ -19,7 +19,7 @@ from wheelship.compare.comparison import against_first, side_by_side
 from wheelship.compare.gate import Gates, LimitBroken, SizeLimit, Subject
 from wheelship.compare.summary import Summary
 from wheelship.oci.platform import Platform
-from wheelship.testing.inspection import Made, make_inspection
+from wheelship.testing.inspection import Made, make_contents
 
 NONE = Gates()
 LITTLE = Gates(limits=(SizeLimit(measure="unpacked", limit_bytes=1),))
@@ -33,7 +33,7 @@ def done(
     save: Path | None = None,
 ) -> Done:
     first, *others = [
-        Subject(image=Summary.of(make_inspection([Made("a", 1000 + at)], reference=image)))
+        Subject(image=Summary.of(make_contents([Made("a", 1000 + at)], reference=image)))
         for at, image in enumerate(images)
     ]
     call = Call(

@@ -13,7 +13,7 @@ from wheelship.compare.summary import LayerSummary, Summary
 from wheelship.inspect.measure import MEASURES, measured, total
 from wheelship.inspect.model import Owner, Sizes
 from wheelship.oci.digest import Digest
-from wheelship.testing.inspection import Made, make_contents, make_inspection
+from wheelship.testing.inspection import Made, make_contents
 
 LIBC = Owner("debian", "libc6", "2.36")
 BASE = [Made("lib/libc.so.6", 2000, LIBC)]
@@ -24,7 +24,7 @@ def numpy(version: str, size: int) -> Made:
 
 
 def image(*layers: list[Made]) -> Summary:
-    return Summary.of(make_inspection(*layers))
+    return Summary.of(make_contents(*layers))
 
 
 def uncompressed(one: Summary) -> Summary:
@@ -191,4 +191,4 @@ def test_many_images_hold_every_blob_once() -> None:
 
 def test_an_engine_s_image_is_known_by_its_source() -> None:
     contents = make_contents(BASE, transfer_known=False)
-    assert not Summary.of(replace(make_inspection(BASE), contents=contents)).transfer_known
+    assert not Summary.of(contents).transfer_known

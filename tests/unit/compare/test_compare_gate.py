@@ -27,13 +27,13 @@ from wheelship.inspect.measure import MEASURES, Measure
 from wheelship.inspect.model import Owner, Sizes
 from wheelship.request.errors import InvalidValue
 from wheelship.request.model import Budget
-from wheelship.testing.inspection import Made, make_inspection
+from wheelship.testing.inspection import Made, make_contents
 
 
 def image(**sizes: int) -> Summary:
     """An image with one package for each name, whose file has the size."""
     return Summary.of(
-        make_inspection(
+        make_contents(
             [Made(name, size, Owner("python", name, f"1.{size}")) for name, size in sizes.items()]
         )
     )
@@ -160,8 +160,8 @@ def test_budgets_count_as_they_do_in_a_build() -> None:
 
 def test_too_many_layers_are_named_themselves() -> None:
     base, one, two = ([Made(name, size)] for name, size in (("a", 1), ("b", 2), ("c", 900)))
-    before = Summary.of(make_inspection(base, one))
-    after = Summary.of(make_inspection(base, one, two))
+    before = Summary.of(make_contents(base, one))
+    after = Summary.of(make_contents(base, one, two))
     (breach,) = judge([grown(before, after, Budget(layers=2))], Gates())
     assert (breach.actual, breach.limit, breach.before, breach.grown) == (3, 2, 2, True)
     assert [layer.name for layer in breach.layers] == ["step 2"]

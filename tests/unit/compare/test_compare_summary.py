@@ -23,7 +23,7 @@ from wheelship.inspect.measure import total
 from wheelship.inspect.model import Owner
 from wheelship.oci.config import ImageConfig
 from wheelship.oci.platform import Platform
-from wheelship.testing.inspection import Made, make_contents, make_inspection
+from wheelship.testing.inspection import Made, make_contents
 
 SCHEMA = Path(__file__).parents[3] / "docs" / "reference" / "schema" / "baseline.json"
 TORCH = Owner("python", "torch", "2.13.0+cpu")
@@ -38,7 +38,7 @@ LAYERS = (
 
 
 def summary() -> Summary:
-    return Summary.of(make_inspection(*LAYERS))
+    return Summary.of(make_contents(*LAYERS))
 
 
 def variant(name: str, architecture: str = "amd64", reference: str = "oci:made") -> Summary:
@@ -46,7 +46,7 @@ def variant(name: str, architecture: str = "amd64", reference: str = "oci:made")
         platform=Platform(architecture), diff_ids=(), labels=(("wheelship.variant", name),)
     )
     contents = make_contents(*LAYERS, reference=reference, config=config)
-    return Summary.of(replace(make_inspection(*LAYERS), contents=contents))
+    return Summary.of(contents)
 
 
 def save(path: Path, *summaries: Summary) -> Path:
@@ -84,7 +84,7 @@ def test_names_that_are_no_unicode_can_be_saved(tmp_path: Path) -> None:
     made = make_contents([Made("a", 1, Owner("python", raw, raw))], reference=f"oci-archive:{raw}")
     long = replace(made.layers[0], created_by=f"RUN {raw} {'x' * 10_000}")
     contents = replace(made, layers=(long,))
-    one = Summary.of(replace(make_inspection(), contents=contents))
+    one = Summary.of(contents)
     path = save(tmp_path / "baseline.json", one)
     json.dumps(json.loads(path.read_text()), ensure_ascii=False).encode("utf-8")
     assert read_baseline(path) == (one,)
@@ -93,7 +93,7 @@ def test_names_that_are_no_unicode_can_be_saved(tmp_path: Path) -> None:
 
 
 def test_equal_images_give_equal_files(tmp_path: Path) -> None:
-    backwards = Summary.of(make_inspection(LAYERS[0], list(reversed(LAYERS[1]))))
+    backwards = Summary.of(make_contents(LAYERS[0], list(reversed(LAYERS[1]))))
     forwards = summary()
     assert backwards.owners == forwards.owners
     assert (

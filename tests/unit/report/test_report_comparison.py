@@ -38,7 +38,7 @@ from wheelship.report.comparison_rows import By, changes_of
 from wheelship.report.comparison_text import comparison_text
 from wheelship.report.delta import format_delta, format_percent
 from wheelship.request.model import Budget
-from wheelship.testing.inspection import Made, make_inspection
+from wheelship.testing.inspection import Made, make_contents
 
 SCHEMAS = Path(__file__).parents[3] / "docs" / "reference" / "schema"
 HOSTILE = "@evil|`x`\x1b[31m</code><script>_a_\u202e\udcff\n# http://x.example"
@@ -51,7 +51,7 @@ def python(name: str, version: str, size: int) -> Made:
 
 
 def image(reference: str, *layers: Sequence[Made]) -> Summary:
-    return Summary.of(make_inspection(*layers, reference=reference))
+    return Summary.of(make_contents(*layers, reference=reference))
 
 
 OLD = image(
@@ -185,7 +185,7 @@ def test_the_owners_of_the_json_add_up() -> None:
 
 
 def test_hostile_names_steer_nothing() -> None:
-    evil = Summary.of(make_inspection([python(HOSTILE, HOSTILE, 5000)], reference=f"oci:{HOSTILE}"))
+    evil = Summary.of(make_contents([python(HOSTILE, HOSTILE, 5000)], reference=f"oci:{HOSTILE}"))
     comparison = against_first(OLD, [Subject(image=evil)], TIGHT)
     text = comparison_text(comparison, Canvas(width=100))
     assert all(line.isprintable() for line in text.splitlines())
@@ -322,6 +322,6 @@ def test_a_growth_that_fails_is_shown_as_more_than_allowed(
 
 
 def test_a_baseline_of_everything_fits_its_schema() -> None:
-    evil = Summary.of(make_inspection([python(HOSTILE, HOSTILE, 5000)], reference=HOSTILE))
+    evil = Summary.of(make_contents([python(HOSTILE, HOSTILE, 5000)], reference=HOSTILE))
     document = json.loads(json.dumps(baseline_document([OLD, evil])))
     jsonschema.validate(document, json.loads((SCHEMAS / "baseline.json").read_text("utf-8")))
